@@ -1,0 +1,29 @@
+/**
+ * The few file operations that storage is built on. Paths are absolute or relative to the working directory and use
+ * `/`. Errors are `ExternalError` with code NOT_FOUND, STORAGE_FULL or STORAGE and name the path.
+ */
+export interface FileSystem {
+  read(path: string): Promise<Uint8Array>;
+  /** Reads up to `length` bytes from `offset`; fewer at the end of the file. */
+  readRange(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Writes the whole file and makes it durable. Not atomic: pair it with `rename` or `link`. */
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  /** Atomically replaces `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** Atomically creates `to` as another name of `from`. Resolves to false, changing nothing, when `to` exists. */
+  linkIfAbsent(from: string, to: string): Promise<boolean>;
+  /** Removes a file; a missing one is no error. */
+  remove(path: string): Promise<void>;
+  /** Removes a folder with all it holds; a missing one is no error. */
+  removeTree(path: string): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  /** All files below `path`, recursively, as paths relative to it, sorted by code unit. Empty for a missing folder. */
+  list(path: string): Promise<FileEntry[]>;
+  stat(path: string): Promise<FileEntry | undefined>;
+}
+
+export interface FileEntry {
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedAtMs: number;
+}

@@ -1,0 +1,76 @@
+import type { Duration } from '../time/duration.ts';
+import type { Key } from '../../state/keyed/key.ts';
+import type { OperatorFactory } from '../task/stream-operator.ts';
+import type { OutputTag } from '../task/output-tag.ts';
+import type { Sink } from '../task/sink.ts';
+import type { Source } from '../task/source.ts';
+import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
+
+/** The job as the fluent API wrote it down: plain data, made new by every thread that imports the job's module. */
+export interface StreamGraph {
+  readonly nodes: readonly StreamNode[];
+  readonly edges: readonly StreamEdge[];
+}
+
+export type StreamNode = SourceNode | OperatorNode | SinkNode;
+
+interface NodeBase {
+  /** Index in `StreamGraph.nodes`. */
+  readonly nodeId: number;
+  /** For people. */
+  readonly name: string;
+  /** Identity of its state across versions of the job. Required for stateful nodes. */
+  readonly uid: string | undefined;
+  /** Undefined: the job's default. */
+  readonly parallelism: number | undefined;
+}
+
+export interface SourceNode extends NodeBase {
+  readonly kind: 'source';
+  readonly source: Source<unknown>;
+  readonly watermarkStrategy: WatermarkStrategy<never>;
+}
+
+export interface OperatorNode extends NodeBase {
+  readonly kind: 'operator';
+  readonly factory: OperatorFactory;
+  /** 1 or 2. */
+  readonly inputCount: number;
+  /** Keeps state or timers: then a `uid` is required. */
+  readonly isStateful: boolean;
+}
+
+export interface SinkNode extends NodeBase {
+  readonly kind: 'sink';
+  readonly sink: Sink<never>;
+}
+
+export interface StreamEdge {
+  readonly sourceNodeId: number;
+  readonly targetNodeId: number;
+  /** 0, or 1 for the second input of a two-input operator. Several edges into one input are a union. */
+  readonly inputIndex: number;
+  readonly partitioning: Partitioning;
+  /** Set: the edge carries this side output instead of the main one. */
+  readonly sideOutputTag: OutputTag<unknown> | undefined;
+}
+
+/**
+ * How records find their subtask. `forward` keeps the subtask (and lets operators be chained); `hash` sends them by key
+ * group; `rebalance` deals them round robin; `broadcast` copies them to all; `global` sends all to the first.
+ */
+export type Partitioning =
+  | { readonly kind: 'forward' }
+  | { readonly kind: 'rebalance' }
+  | { readonly kind: 'broadcast' }
+  | { readonly kind: 'global' }
+  | { readonly kind: 'hash'; readonly keySelector: (value: never) => Key };
+
+/** Options of a whole job; flags of the command line override them. */
+export interface JobOptions {
+  /** Default 1. */
+  readonly parallelism?: number | undefined;
+  /** Number of key groups, fixed for the life of the state. Default 32768. */
+  readonly maxParallelism?: number | undefined;
+  readonly checkpointInterval?: Duration | undefined;
+}

@@ -1,0 +1,17 @@
+/**
+ * A file of keyed state in checkpoint storage: pages sorted by key group and key, immutable, checksummed. As it stands
+ * in the manifest. Files of one list apply in order: a later page replaces an earlier one, a tombstone removes it.
+ */
+export interface StateFile {
+  /** Key in checkpoint storage. */
+  readonly key: string;
+  readonly bytes: number;
+  /** CRC-32 of the whole file. */
+  readonly checksum: number;
+  /** A base needs no earlier file; a delta holds what changed since the file before it. */
+  readonly kind: 'base' | 'delta';
+  readonly pageCount: number;
+  /** Half-open range of key groups it may hold. */
+  readonly keyGroupStart: number;
+  readonly keyGroupEnd: number;
+}
