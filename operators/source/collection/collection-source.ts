@@ -1,6 +1,7 @@
 import { UserError } from '../../../engine/base/errors.ts';
 import type { Source } from '../../../engine/task/source.ts';
-import { generatorSource, type GeneratorSplit } from './generator-source.ts';
+import { generatorSource } from './generator-source.ts';
+import type { GeneratorSplit } from './generator-split.ts';
 
 export interface CollectionSourceOptions<T> {
   /** For messages and metrics. Default `collection`. */

@@ -9,7 +9,7 @@ import type {
 } from '../../../engine/task/source.ts';
 import { NO_TIMESTAMP } from '../../../engine/time/timestamps.ts';
 import { Availability } from '../base/availability.ts';
-import { type GeneratorSplit, splitOf } from './generator-source.ts';
+import { type GeneratorSplit, splitOf } from './generator-split.ts';
 
 /** A paced reader that fell behind makes up for at most this much, then goes on at its rate. */
 const CATCH_UP_MS_MAX = 1_000;

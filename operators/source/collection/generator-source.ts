@@ -5,11 +5,11 @@ import type {
   ReaderContext,
   Source,
   SourceReader,
-  SourceSplit,
   SplitEnumerator,
 } from '../../../engine/task/source.ts';
 import { FixedSplitEnumerator } from '../base/fixed-split-enumerator.ts';
 import { GeneratorReader } from './generator-reader.ts';
+import { type GeneratorSplit, splitOf } from './generator-split.ts';
 
 export interface GeneratorSourceOptions<T> {
   /** For messages and metrics. Default `generator`. */
@@ -27,12 +27,6 @@ export interface GeneratorSourceOptions<T> {
   readonly timestampOf?: ((value: T) => number) | undefined;
   /** Limit for all splits together, kept by the environment's clock. Default: as fast as they are taken. */
   readonly recordsPerSecond?: number | undefined;
-}
-
-/** A part of a generator: which one, and the index of the next record. */
-export interface GeneratorSplit extends SourceSplit {
-  readonly splitIndex: number;
-  readonly position: number;
 }
 
 /** Makes records from a function: simulators, load tests. Deterministic, and can go on from any position. */
@@ -88,10 +82,6 @@ class GeneratorSource<T> implements Source<T, GeneratorSplit> {
       splitRecordsPerSecond: recordsPerSecond === undefined ? undefined : recordsPerSecond / this.#splitCount,
     });
   }
-}
-
-export function splitOf(splitIndex: number, position: number): GeneratorSplit {
-  return { splitId: String(splitIndex), splitIndex, position };
 }
 
 function expectWholeNumber(name: string, value: number, min: number): void {

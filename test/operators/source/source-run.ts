@@ -16,7 +16,7 @@ export class SourceRun<T, S extends SourceSplit> {
   readonly #readers: SourceReader<T, S>[] = [];
   readonly #ended = new Set<number>();
   readonly #enumerator;
-  #error: unknown;
+  #error: Error | undefined;
   #checkpointId = 0;
 
   constructor(options: {
@@ -33,7 +33,7 @@ export class SourceRun<T, S extends SourceSplit> {
         ...common,
         assign: (subtaskIndex, splits) => this.#readers[subtaskIndex]!.addSplits(clone(splits)),
         signalNoMoreSplits: (subtaskIndex) => this.#readers[subtaskIndex]!.noMoreSplits(),
-        fail: (error) => void (this.#error = error),
+        fail: (error) => void (this.#error = error as Error),
       },
       restore === undefined ? undefined : clone(restore.enumerator),
     );
