@@ -2,10 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Two projects. `unit` needs Node and nothing else. `integration` runs its files one after the other against real
- * servers, which its global set-up starts at the first test that asks for them.
+ * servers; each server starts when the first test asks for it (test/harness/services).
  */
 export default defineConfig({
   test: {
+    reporters: ['default', './test/harness/closing-line-reporter.ts'],
     projects: [
       {
         test: {
@@ -19,9 +20,13 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/harness/services/vitest-setup.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
-          hookTimeout: 300_000,
+          // A cold machine downloads the servers in the first test's set-up.
+          hookTimeout: 600_000,
+          // kafkajs computes negative timer values, which Node 24 reports and treats as 1 ms.
+          execArgv: ['--disable-warning=TimeoutNegativeWarning'],
         },
       },
     ],
