@@ -16,6 +16,8 @@ export interface KeyedStateBackend {
    * @throws UserError STATE_INCOMPATIBLE when restored state under this name has a schema that does not resolve.
    */
   state<D extends StateDescriptor>(descriptor: D): StateOf<D> & NamespacedState;
+  /** The states declared so far, for the manifest. */
+  readonly descriptors: readonly StateDescriptor[];
 
   /**
    * Makes the pages of `keys[from .. end)` resident and pins them until the next call.

@@ -1,0 +1,152 @@
+import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError, UserError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ObjectStorage } from '../../state/storage/object-storage.ts';
+import type { CheckpointManifest, LatestPointer } from './manifest.ts';
+
+/** What a new attempt starts from. */
+export interface Recovery {
+  /** The newest good checkpoint, or undefined for a fresh start. */
+  readonly manifest: CheckpointManifest | undefined;
+  /** Number of this attempt, larger than any before it. */
+  readonly attempt: number;
+  /** Ids up to this one have been used. */
+  readonly lastCheckpointId: number;
+}
+
+/**
+ * The chain of checkpoints of one job shard in storage: manifests `chk-<id>.json` put if-absent, and the pointer `latest`
+ * swapped by compare-and-swap. An attempt owns the chain from its `claim` until another claims it; a swap that loses
+ * throws OwnershipLostError.
+ */
+export class CheckpointStore {
+  readonly storage: ObjectStorage;
+  /** `<job>/<shard>`, the key prefix of all that belongs to the chain. */
+  readonly prefix: string;
+  readonly #logger: Logger;
+  readonly #retainedMax: number;
+  #pointer: LatestPointer | undefined;
+  #etag: string | undefined;
+
+  constructor(options: { storage: ObjectStorage; jobName: string; shard: string; logger: Logger; retainedMax: number }) {
+    this.storage = options.storage;
+    this.prefix = `${options.jobName}/${options.shard}`;
+    this.#logger = options.logger;
+    this.#retainedMax = options.retainedMax;
+  }
+
+  /** Ids of the checkpoints kept, newest first. */
+  get retained(): readonly number[] {
+    return this.#pointer?.retained ?? [];
+  }
+
+  /** Takes the chain over and finds the newest good checkpoint, falling back over corrupt ones. */
+  async claim(validate: (manifest: CheckpointManifest) => Promise<void>): Promise<Recovery> {
+    const stored = await this.storage.get(this.#pointerKey());
+    const before = stored === undefined ? undefined : parsePointer(stored.bytes, this.storage.url(this.#pointerKey()));
+    const attempt = (before?.attempt ?? 0) + 1;
+    const pointer: LatestPointer = { format: 1, attempt, checkpointId: before?.checkpointId, retained: before?.retained ?? [] };
+    this.#etag = stored?.etag;
+    await this.#swap(pointer);
+    const lastCheckpointId = Math.max(0, ...pointer.retained, pointer.checkpointId ?? 0);
+    return { manifest: await this.#newestGood(pointer.retained, validate), attempt, lastCheckpointId };
+  }
+
+  /**
+   * Stores a complete checkpoint and makes it the newest.
+   *
+   * @returns the manifests that are no longer retained, for the caller to clean up after.
+   * @throws PreconditionFailedError when the id is taken: use a higher one.
+   */
+  async commit(manifest: CheckpointManifest): Promise<{ readonly dropped: readonly number[] }> {
+    await this.storage.put(this.manifestKey(manifest.checkpointId), encodeJson(manifest), { ifAbsent: true });
+    const all = [manifest.checkpointId, ...this.retained];
+    const retained = all.slice(0, this.#retainedMax);
+    await this.#swap({ format: 1, attempt: manifest.attempt, checkpointId: manifest.checkpointId, retained });
+    return { dropped: all.slice(this.#retainedMax) };
+  }
+
+  /** Reads a manifest. Throws CheckpointCorruptError when it is missing or does not parse. */
+  async read(checkpointId: number): Promise<CheckpointManifest> {
+    const key = this.manifestKey(checkpointId);
+    const stored = await this.storage.get(key);
+    if (stored === undefined) throw new CheckpointCorruptError(`checkpoint ${checkpointId} is missing at ${this.storage.url(key)}`);
+    return parseManifest(stored.bytes, this.storage.url(key));
+  }
+
+  manifestKey(checkpointId: number): string {
+    return `${this.prefix}/chk-${checkpointId}.json`;
+  }
+
+  async #newestGood(
+    retained: readonly number[],
+    validate: (manifest: CheckpointManifest) => Promise<void>,
+  ): Promise<CheckpointManifest | undefined> {
+    let corrupt: unknown;
+    for (const checkpointId of retained) {
+      try {
+        const manifest = await this.read(checkpointId);
+        await validate(manifest);
+        if (corrupt !== undefined) this.#logger.warn('going on from an older checkpoint', { checkpointId });
+        return manifest;
+      } catch (error) {
+        if (!(error instanceof CheckpointCorruptError)) throw error;
+        corrupt = error;
+        this.#logger.warn(`checkpoint ${checkpointId} is corrupt, falling back to the one before`, { reason: error.message });
+      }
+    }
+    if (corrupt !== undefined) {
+      throw new UserError('CHECKPOINT_CORRUPT', `no retained checkpoint of ${this.prefix} in ${this.storage.description} can be read`, {
+        cause: corrupt,
+        hint: 'Restore from a savepoint with --from-savepoint, or start anew with another checkpoint folder.',
+      });
+    }
+    return undefined;
+  }
+
+  async #swap(pointer: LatestPointer): Promise<void> {
+    try {
+      const condition = this.#etag === undefined ? ({ ifAbsent: true } as const) : { ifMatch: this.#etag };
+      this.#etag = await this.storage.put(this.#pointerKey(), encodeJson(pointer), condition);
+      this.#pointer = pointer;
+    } catch (error) {
+      if (!(error instanceof PreconditionFailedError)) throw error;
+      throw new OwnershipLostError(`another attempt has taken over the checkpoints of ${this.prefix} in ${this.storage.description}`, {
+        cause: error,
+        hint: 'Only one instance of a job may run on a checkpoint folder; this one stops and has committed nothing more.',
+      });
+    }
+  }
+
+  #pointerKey(): string {
+    return `${this.prefix}/latest`;
+  }
+}
+
+export function encodeJson(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** @throws CheckpointCorruptError naming `where`. */
+export function parseManifest(bytes: Uint8Array, where: string): CheckpointManifest {
+  const manifest = parseJson(bytes, where) as CheckpointManifest;
+  if (manifest.format !== 1 || typeof manifest.checkpointId !== 'number' || typeof manifest.operators !== 'object') {
+    throw new CheckpointCorruptError(`${where} is not a checkpoint manifest of format 1`);
+  }
+  return manifest;
+}
+
+function parsePointer(bytes: Uint8Array, where: string): LatestPointer {
+  const pointer = parseJson(bytes, where) as LatestPointer;
+  if (pointer.format !== 1 || !Array.isArray(pointer.retained)) {
+    throw new CheckpointCorruptError(`${where} is not a checkpoint pointer of format 1`);
+  }
+  return pointer;
+}
+
+function parseJson(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch (error) {
+    throw new CheckpointCorruptError(`${where} is torn: ${(error as Error).message}`, { cause: error });
+  }
+}
