@@ -205,7 +205,12 @@ export class Task {
       mail();
       return true;
     }
-    if (this.#hasFinished || !this.#haveOutputsRoom() || this.#waitForOperators()) return false;
+    if (this.#hasFinished) return false;
+    if (!this.#haveOutputsRoom()) {
+      this.source?.onBackpressure();
+      return false;
+    }
+    if (this.#waitForOperators()) return false;
     if (this.#batch !== undefined) {
       this.#prepareBatch();
       return true;
