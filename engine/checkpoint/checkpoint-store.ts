@@ -1,14 +1,13 @@
-import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError, UserError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
+import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError } from '../base/errors.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { CheckpointManifest, LatestPointer } from './manifest.ts';
 
-/** What a new attempt starts from. */
-export interface Recovery {
-  /** The newest good checkpoint, or undefined for a fresh start. */
-  readonly manifest: CheckpointManifest | undefined;
+/** What a new attempt knows when it has taken the chain over. */
+export interface Claim {
   /** Number of this attempt, larger than any before it. */
   readonly attempt: number;
+  /** Complete checkpoints to recover from, newest first. */
+  readonly candidates: readonly number[];
   /** Ids up to this one have been used. */
   readonly lastCheckpointId: number;
 }
@@ -22,15 +21,13 @@ export class CheckpointStore {
   readonly storage: ObjectStorage;
   /** `<job>/<shard>`, the key prefix of all that belongs to the chain. */
   readonly prefix: string;
-  readonly #logger: Logger;
   readonly #retainedMax: number;
   #pointer: LatestPointer | undefined;
   #etag: string | undefined;
 
-  constructor(options: { storage: ObjectStorage; jobName: string; shard: string; logger: Logger; retainedMax: number }) {
+  constructor(options: { storage: ObjectStorage; jobName: string; shard: string; retainedMax: number }) {
     this.storage = options.storage;
     this.prefix = `${options.jobName}/${options.shard}`;
-    this.#logger = options.logger;
     this.#retainedMax = options.retainedMax;
   }
 
@@ -39,16 +36,22 @@ export class CheckpointStore {
     return this.#pointer?.retained ?? [];
   }
 
-  /** Takes the chain over and finds the newest good checkpoint, falling back over corrupt ones. */
-  async claim(validate: (manifest: CheckpointManifest) => Promise<void>): Promise<Recovery> {
+  /** Takes the chain over: from here on, an older attempt loses its next swap. */
+  async claim(): Promise<Claim> {
     const stored = await this.storage.get(this.#pointerKey());
     const before = stored === undefined ? undefined : parsePointer(stored.bytes, this.storage.url(this.#pointerKey()));
     const attempt = (before?.attempt ?? 0) + 1;
     const pointer: LatestPointer = { format: 1, attempt, checkpointId: before?.checkpointId, retained: before?.retained ?? [] };
     this.#etag = stored?.etag;
     await this.#swap(pointer);
-    const lastCheckpointId = Math.max(0, ...pointer.retained, pointer.checkpointId ?? 0);
-    return { manifest: await this.#newestGood(pointer.retained, validate), attempt, lastCheckpointId };
+    return { attempt, candidates: pointer.retained, lastCheckpointId: Math.max(0, ...pointer.retained, pointer.checkpointId ?? 0) };
+  }
+
+  /** Leaves corrupt checkpoints out of the retained ones; takes effect with the next commit. */
+  forget(checkpointIds: readonly number[]): void {
+    const pointer = this.#pointer;
+    if (pointer === undefined) return;
+    this.#pointer = { ...pointer, retained: pointer.retained.filter((id) => !checkpointIds.includes(id)) };
   }
 
   /**
@@ -75,32 +78,6 @@ export class CheckpointStore {
 
   manifestKey(checkpointId: number): string {
     return `${this.prefix}/chk-${checkpointId}.json`;
-  }
-
-  async #newestGood(
-    retained: readonly number[],
-    validate: (manifest: CheckpointManifest) => Promise<void>,
-  ): Promise<CheckpointManifest | undefined> {
-    let corrupt: unknown;
-    for (const checkpointId of retained) {
-      try {
-        const manifest = await this.read(checkpointId);
-        await validate(manifest);
-        if (corrupt !== undefined) this.#logger.warn('going on from an older checkpoint', { checkpointId });
-        return manifest;
-      } catch (error) {
-        if (!(error instanceof CheckpointCorruptError)) throw error;
-        corrupt = error;
-        this.#logger.warn(`checkpoint ${checkpointId} is corrupt, falling back to the one before`, { reason: error.message });
-      }
-    }
-    if (corrupt !== undefined) {
-      throw new UserError('CHECKPOINT_CORRUPT', `no retained checkpoint of ${this.prefix} in ${this.storage.description} can be read`, {
-        cause: corrupt,
-        hint: 'Restore from a savepoint with --from-savepoint, or start anew with another checkpoint folder.',
-      });
-    }
-    return undefined;
   }
 
   async #swap(pointer: LatestPointer): Promise<void> {

@@ -1,0 +1,77 @@
+import type { Environment } from '../base/environment.ts';
+import type { Task } from '../task/task.ts';
+
+/** How long the loop runs tasks before I/O callbacks get their turn, milliseconds. */
+const TIME_SLICE_MS = 5;
+/** The same in rounds over all tasks, for environments whose clock stands still while code runs. */
+const ROUNDS_PER_SLICE = 64;
+/** A batch begun waits so long for more records at most, milliseconds. */
+const BUFFER_TIMEOUT_MS = 20;
+
+/**
+ * Runs all tasks of a thread in turn, producers before consumers, a step each. Gives I/O its turn every few milliseconds,
+ * and sleeps when no task has anything to do.
+ */
+export class Executor {
+  readonly #environment: Environment;
+  #tasks: readonly Task[] = [];
+  #isRunning = false;
+  #wake: (() => void) | undefined;
+  #wasWoken = false;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** To be called when a task may have something to do again. */
+  wake(): void {
+    this.#wasWoken = true;
+    this.#wake?.();
+  }
+
+  /** Runs until `stop`. */
+  async run(tasks: readonly Task[]): Promise<void> {
+    this.#tasks = tasks;
+    this.#isRunning = true;
+    const { clock, scheduler } = this.#environment;
+    let flushAtMs = clock.monotonicMs() + BUFFER_TIMEOUT_MS;
+    while (this.#isRunning) {
+      this.#wasWoken = false;
+      const sliceEndMs = clock.monotonicMs() + TIME_SLICE_MS;
+      let hasWork = true;
+      for (let round = 0; round < ROUNDS_PER_SLICE && hasWork && this.#isRunning; round++) {
+        hasWork = this.#runRound();
+        if ((round & 3) === 3 && clock.monotonicMs() >= sliceEndMs) break;
+      }
+      if (!this.#isRunning) return;
+      if (!hasWork && this.#flush()) continue;
+      if (!hasWork && !this.#wasWoken) {
+        await new Promise<void>((resolve) => void (this.#wake = resolve));
+        this.#wake = undefined;
+        continue;
+      }
+      if (clock.monotonicMs() >= flushAtMs) {
+        this.#flush();
+        flushAtMs = clock.monotonicMs() + BUFFER_TIMEOUT_MS;
+      }
+      await scheduler.yield();
+    }
+  }
+
+  stop(): void {
+    this.#isRunning = false;
+    this.wake();
+  }
+
+  #runRound(): boolean {
+    let any = false;
+    for (let i = 0; i < this.#tasks.length; i++) if (this.#tasks[i]!.step()) any = true;
+    return any;
+  }
+
+  #flush(): boolean {
+    let any = false;
+    for (const task of this.#tasks) if (task.flush()) any = true;
+    return any;
+  }
+}
