@@ -1,0 +1,310 @@
+import type { Environment, TimerHandle } from '../base/environment.ts';
+import { ExternalError, OwnershipLostError, PreconditionFailedError, TidemarkError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Barrier } from '../exchange/control-element.ts';
+import type { Json } from '../task/source.ts';
+import type { CheckpointStore } from './checkpoint-store.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { CheckpointManifest, OperatorSnapshot, PendingCommit, SubtaskSnapshot } from './manifest.ts';
+import type { StateFileRegistry } from './state-file-registry.ts';
+
+/** What one task reports for a checkpoint: a part of each of its operators' snapshots, and what its sinks prepared. */
+export interface TaskAcknowledgement {
+  readonly operators: readonly (Omit<OperatorSnapshot, 'subtasks' | 'enumerator'> & { readonly subtask: SubtaskSnapshot })[];
+  readonly commits: readonly { readonly sinkUid: string; readonly committables: readonly Json[] }[];
+}
+
+/** The tasks and enumerators of an attempt, as the coordinator sees them. */
+export interface CheckpointParticipants {
+  readonly taskIds: readonly number[];
+  taskName(taskId: number): string;
+  /** The channel names that a task still waits for, when it is aligning this checkpoint. For messages. */
+  waitingFor(taskId: number, checkpointId: number): string | undefined;
+  trigger(barrier: Barrier): void;
+  /** State of the split enumerators, by source uid. */
+  snapshotEnumerators(checkpointId: number): Readonly<Record<string, Json>>;
+  notifyComplete(checkpointId: number): void;
+  isFinished(): boolean;
+}
+
+export interface CheckpointOptions {
+  /** Undefined: only when asked for. */
+  readonly intervalMs: number | undefined;
+  /** A checkpoint that takes longer is given up. */
+  readonly timeoutMs: number;
+  /** At least so long between the end of one and the start of the next. */
+  readonly minPauseMs: number;
+  /** Failed checkpoints in a row that are put up with before the job is restarted. */
+  readonly tolerableFailures: number;
+}
+
+export interface CheckpointStatistics {
+  completedCount: number;
+  failedCount: number;
+  lastCheckpointId: number | undefined;
+  lastCompletedAtMs: number | undefined;
+  lastDurationMs: number;
+  /** Bytes written for the last one: new state files and the manifest. */
+  lastBytes: number;
+  totalBytes: number;
+  totalDurationMs: number;
+}
+
+export interface CompletedCheckpoint {
+  readonly manifest: CheckpointManifest;
+  readonly bytes: number;
+}
+
+interface PendingCheckpoint {
+  readonly barrier: Barrier;
+  readonly triggeredAtMs: number;
+  readonly startedMonotonicMs: number;
+  readonly waitingTaskIds: Set<number>;
+  readonly acknowledgements: TaskAcknowledgement[];
+  readonly enumerators: Readonly<Record<string, Json>>;
+  readonly isFinal: boolean;
+  readonly resolve: (completed: CompletedCheckpoint) => void;
+  readonly reject: (error: unknown) => void;
+  readonly timeout: TimerHandle;
+}
+
+/** How far sinks may lag behind before no new checkpoint is started. */
+const PENDING_COMMITS_MAX = 8;
+
+/**
+ * Starts checkpoints, collects what the tasks report, and commits: manifest, pointer, then the sinks. One at a time.
+ *
+ * Law: sinks are told to commit only what the pointer names; a checkpoint is complete only when every task has
+ * acknowledged it.
+ */
+export class CheckpointCoordinator {
+  readonly statistics: CheckpointStatistics;
+  readonly #environment: Environment;
+  readonly #logger: Logger;
+  readonly #store: CheckpointStore;
+  readonly #files: StateFileRegistry;
+  readonly #commits: CommitQueue;
+  readonly #participants: CheckpointParticipants;
+  readonly #options: CheckpointOptions;
+  readonly #identity: { readonly jobName: string; readonly shard: string; readonly attempt: number };
+  readonly #onFatal: (error: unknown) => void;
+  #nextId: number;
+  #pending: PendingCheckpoint | undefined;
+  #timer: TimerHandle | undefined;
+  #failuresInRow = 0;
+  #isStopped = false;
+
+  constructor(options: {
+    environment: Environment;
+    logger: Logger;
+    store: CheckpointStore;
+    files: StateFileRegistry;
+    commits: CommitQueue;
+    participants: CheckpointParticipants;
+    options: CheckpointOptions;
+    identity: { readonly jobName: string; readonly shard: string; readonly attempt: number };
+    firstCheckpointId: number;
+    statistics: CheckpointStatistics;
+    /** Called when the attempt cannot go on: ownership lost, too many failures in a row. */
+    onFatal: (error: unknown) => void;
+  }) {
+    this.#environment = options.environment;
+    this.#logger = options.logger;
+    this.#store = options.store;
+    this.#files = options.files;
+    this.#commits = options.commits;
+    this.#participants = options.participants;
+    this.#options = options.options;
+    this.#identity = options.identity;
+    this.#nextId = options.firstCheckpointId;
+    this.statistics = options.statistics;
+    this.#onFatal = options.onFatal;
+  }
+
+  start(): void {
+    this.#schedule(this.#options.intervalMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    if (this.#pending !== undefined) {
+      const pending = this.#pending;
+      this.#pending = undefined;
+      pending.timeout.cancel();
+      pending.reject(new ExternalError('CANCELED', `checkpoint ${pending.barrier.checkpointId} was canceled with its attempt`));
+    }
+  }
+
+  get isPending(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  /**
+   * Takes a checkpoint now; waits for one that is under way first.
+   *
+   * @param isFull true writes all state into new files (savepoints).
+   * @throws ExternalError CHECKPOINT_FAILED with the reason.
+   */
+  async trigger(isFull: boolean = false): Promise<CompletedCheckpoint> {
+    while (this.#pending !== undefined) await this.#environment.scheduler.delay(1);
+    if (this.#isStopped) throw new ExternalError('CANCELED', 'the attempt has stopped');
+    return await this.#begin(isFull);
+  }
+
+  acknowledge(taskId: number, checkpointId: number, acknowledgement: TaskAcknowledgement): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.barrier.checkpointId !== checkpointId || !pending.waitingTaskIds.delete(taskId)) return;
+    pending.acknowledgements.push(acknowledgement);
+    if (pending.waitingTaskIds.size > 0) return;
+    void this.#complete(pending);
+  }
+
+  /** A task could not take its part. */
+  decline(taskId: number, checkpointId: number, error: unknown): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.barrier.checkpointId !== checkpointId) return;
+    this.#fail(pending, new ExternalError('CHECKPOINT_FAILED', `task '${this.#participants.taskName(taskId)}' could not take checkpoint ${checkpointId}`, { cause: error }));
+  }
+
+  #schedule(delayMs: number | undefined): void {
+    this.#timer?.cancel();
+    if (delayMs === undefined || this.#isStopped) return;
+    this.#timer = this.#environment.scheduler.setTimer(delayMs, () => void this.#onTimer());
+  }
+
+  async #onTimer(): Promise<void> {
+    const { intervalMs, minPauseMs } = this.#options;
+    if (this.#pending !== undefined || this.#commits.pendingCount > PENDING_COMMITS_MAX) {
+      this.#schedule(Math.max(10, minPauseMs));
+      return;
+    }
+    const startedMs = this.#environment.clock.monotonicMs();
+    try {
+      await this.#begin(false);
+    } catch {
+      // Counted and logged where it failed.
+    }
+    const elapsedMs = this.#environment.clock.monotonicMs() - startedMs;
+    this.#schedule(Math.max(minPauseMs, (intervalMs ?? 0) - elapsedMs));
+  }
+
+  #begin(isFull: boolean): Promise<CompletedCheckpoint> {
+    const checkpointId = this.#nextId++;
+    const barrier: Barrier = { tag: 'barrier', checkpointId, isFull };
+    const { promise, resolve, reject } = Promise.withResolvers<CompletedCheckpoint>();
+    this.#pending = {
+      barrier,
+      triggeredAtMs: this.#environment.clock.nowMs(),
+      startedMonotonicMs: this.#environment.clock.monotonicMs(),
+      waitingTaskIds: new Set(this.#participants.taskIds),
+      acknowledgements: [],
+      enumerators: this.#participants.snapshotEnumerators(checkpointId),
+      isFinal: this.#participants.isFinished(),
+      resolve,
+      reject,
+      timeout: this.#environment.scheduler.setTimer(this.#options.timeoutMs, () => this.#onTimeout(checkpointId)),
+    };
+    this.#participants.trigger(barrier);
+    return promise;
+  }
+
+  #onTimeout(checkpointId: number): void {
+    const pending = this.#pending;
+    if (pending === undefined || pending.barrier.checkpointId !== checkpointId) return;
+    const reasons = [...pending.waitingTaskIds].map((taskId) => {
+      const channels = this.#participants.waitingFor(taskId, checkpointId);
+      return `'${this.#participants.taskName(taskId)}'${channels === undefined ? '' : ` waits for the barrier from ${channels}`}`;
+    });
+    this.#fail(
+      pending,
+      new ExternalError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} expired after ${this.#options.timeoutMs} ms; not acknowledged by ${reasons.join(', ')}`, {
+        hint: 'Find what holds the named task up (a slow sink, backpressure), or raise the checkpoint timeout.',
+      }),
+    );
+  }
+
+  async #complete(pending: PendingCheckpoint): Promise<void> {
+    pending.timeout.cancel();
+    const { checkpointId } = pending.barrier;
+    try {
+      const manifest = this.#assemble(pending);
+      const manifestBytes = JSON.stringify(manifest).length;
+      const { dropped } = await this.#store.commit(manifest);
+      if (this.#pending !== pending) throw new ExternalError('CANCELED', 'the attempt has stopped');
+      const newBytes = this.#files.register(manifest) + manifestBytes;
+      this.#recordSuccess(pending, newBytes);
+      this.#pending = undefined;
+      this.#commits.add(manifest.pendingCommits.filter((commit) => commit.checkpointId === checkpointId));
+      this.#participants.notifyComplete(checkpointId);
+      void this.#files.release(dropped);
+      pending.resolve({ manifest, bytes: newBytes });
+    } catch (error) {
+      if (error instanceof OwnershipLostError) {
+        this.#pending = undefined;
+        pending.reject(error);
+        this.#onFatal(error);
+      } else {
+        const reason = error instanceof PreconditionFailedError ? 'its id is taken' : 'its manifest could not be stored';
+        this.#fail(pending, new ExternalError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} failed: ${reason}`, { cause: error }));
+      }
+    }
+  }
+
+  #assemble(pending: PendingCheckpoint): CheckpointManifest {
+    const operators: Record<string, OperatorSnapshot> = {};
+    const committablesBySink = new Map<string, Json[]>();
+    for (const acknowledgement of pending.acknowledgements) {
+      for (const { subtask, ...operator } of acknowledgement.operators) {
+        const existing = operators[operator.uid];
+        const subtasks = [...(existing?.subtasks ?? []), subtask].sort((a, b) => a.subtaskIndex - b.subtaskIndex);
+        operators[operator.uid] = { ...operator, subtasks, enumerator: pending.enumerators[operator.uid] };
+      }
+      for (const { sinkUid, committables } of acknowledgement.commits) {
+        const all = committablesBySink.get(sinkUid) ?? [];
+        all.push(...committables);
+        committablesBySink.set(sinkUid, all);
+      }
+    }
+    const pendingCommits: PendingCommit[] = [...this.#commits.pending];
+    for (const [sinkUid, committables] of committablesBySink) {
+      if (committables.length > 0) pendingCommits.push({ sinkUid, checkpointId: pending.barrier.checkpointId, committables });
+    }
+    return {
+      format: 1,
+      kind: 'checkpoint',
+      ...this.#identity,
+      checkpointId: pending.barrier.checkpointId,
+      triggeredAtMs: pending.triggeredAtMs,
+      completedAtMs: this.#environment.clock.nowMs(),
+      isFinal: pending.isFinal,
+      operators,
+      pendingCommits,
+    };
+  }
+
+  #recordSuccess(pending: PendingCheckpoint, bytes: number): void {
+    const { statistics } = this;
+    const durationMs = this.#environment.clock.monotonicMs() - pending.startedMonotonicMs;
+    this.#failuresInRow = 0;
+    statistics.completedCount++;
+    statistics.lastCheckpointId = pending.barrier.checkpointId;
+    statistics.lastCompletedAtMs = this.#environment.clock.nowMs();
+    statistics.lastDurationMs = durationMs;
+    statistics.lastBytes = bytes;
+    statistics.totalBytes += bytes;
+    statistics.totalDurationMs += durationMs;
+    this.#logger.debug('checkpoint complete', { checkpointId: pending.barrier.checkpointId, durationMs, bytes });
+  }
+
+  #fail(pending: PendingCheckpoint, error: TidemarkError): void {
+    if (this.#pending !== pending) return;
+    this.#pending = undefined;
+    pending.timeout.cancel();
+    this.statistics.failedCount++;
+    this.#failuresInRow++;
+    this.#logger.warn(error.message, { cause: error.cause instanceof Error ? error.cause.message : undefined });
+    pending.reject(error);
+    if (this.#failuresInRow > this.#options.tolerableFailures) this.#onFatal(error);
+  }
+}

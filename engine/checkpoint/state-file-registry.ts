@@ -1,0 +1,55 @@
+import type { Logger } from '../base/logger.ts';
+import type { CheckpointStore } from './checkpoint-store.ts';
+import type { CheckpointManifest } from './manifest.ts';
+
+/**
+ * Knows which state files the retained checkpoints refer to, and deletes those that no retained one does any more.
+ * Files of checkpoints that were never completed are left to the next `release` of a checkpoint that shares them, or stay
+ * as harmless orphans.
+ */
+export class StateFileRegistry {
+  readonly #store: CheckpointStore;
+  readonly #logger: Logger;
+  readonly #filesByCheckpoint = new Map<number, ReadonlyMap<string, number>>();
+
+  constructor(store: CheckpointStore, logger: Logger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  /** Notes the files of a complete checkpoint. Returns the bytes of those not known before. */
+  register(manifest: CheckpointManifest): number {
+    const files = new Map<string, number>();
+    let newBytes = 0;
+    for (const operator of Object.values(manifest.operators)) {
+      for (const subtask of operator.subtasks) {
+        for (const file of subtask.keyedFiles) {
+          if (!files.has(file.key) && !this.#isReferenced(file.key)) newBytes += file.bytes;
+          files.set(file.key, file.bytes);
+        }
+      }
+    }
+    this.#filesByCheckpoint.set(manifest.checkpointId, files);
+    return newBytes;
+  }
+
+  /** Drops checkpoints that are no longer retained, with the files that only they refer to. Never throws. */
+  async release(checkpointIds: readonly number[]): Promise<void> {
+    const candidates = new Set<string>();
+    for (const checkpointId of checkpointIds) {
+      for (const key of this.#filesByCheckpoint.get(checkpointId)?.keys() ?? []) candidates.add(key);
+      this.#filesByCheckpoint.delete(checkpointId);
+    }
+    const keys = [...candidates].filter((key) => !this.#isReferenced(key));
+    try {
+      await this.#store.storage.delete([...keys, ...checkpointIds.map((id) => this.#store.manifestKey(id))]);
+    } catch (error) {
+      this.#logger.warn('old checkpoint files could not be removed', { reason: (error as Error).message });
+    }
+  }
+
+  #isReferenced(key: string): boolean {
+    for (const files of this.#filesByCheckpoint.values()) if (files.has(key)) return true;
+    return false;
+  }
+}
