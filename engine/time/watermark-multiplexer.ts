@@ -119,10 +119,10 @@ class ImmediateOutput implements WatermarkOutput {
   }
 
   emitWatermark(watermarkMs: number): void {
-    const split = this.#split;
-    if (!split.isIdle && watermarkMs <= split.watermarkMs) return;
-    split.emitWatermark(watermarkMs);
-    this.#recombine();
+    const isHigher = watermarkMs > this.#split.watermarkMs;
+    this.#split.emitWatermark(watermarkMs);
+    // One that is not higher moves nothing: that an idle split is back is told at the next periodic emit.
+    if (isHigher) this.#recombine();
   }
 
   markIdle(): void {

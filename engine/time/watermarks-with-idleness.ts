@@ -3,9 +3,14 @@ import { IdlenessTimer, type RelativeClock } from './idleness-timer.ts';
 import type { WatermarkGenerator, WatermarkOutput, WatermarkStrategy } from './watermark-strategy.ts';
 
 /** The generator of a strategy, for one split, with its idleness detection if it has one. */
-export function createWatermarkGenerator<T>(strategy: WatermarkStrategy<T>, clock: RelativeClock): WatermarkGenerator<T> {
+export function createWatermarkGenerator<T>(
+  strategy: WatermarkStrategy<T>,
+  clock: RelativeClock,
+): WatermarkGenerator<T> {
   const generator = strategy.createGenerator();
-  return strategy.idlenessMs === undefined ? generator : new WatermarksWithIdleness(generator, strategy.idlenessMs, clock);
+  return strategy.idlenessMs === undefined
+    ? generator
+    : new WatermarksWithIdleness(generator, strategy.idlenessMs, clock);
 }
 
 /** Adds idleness to a generator: marks its output idle when no record came for longer than `timeoutMs`. */
@@ -16,7 +21,8 @@ export class WatermarksWithIdleness<T> implements WatermarkGenerator<T> {
 
   /** @param clock must stand still while the input may not be read. */
   constructor(generator: WatermarkGenerator<T>, timeoutMs: number, clock: RelativeClock) {
-    if (!(timeoutMs > 0)) throw new UserError('CONFIGURATION', `an idleness timeout must be positive, found ${timeoutMs} ms`);
+    if (!(timeoutMs > 0))
+      throw new UserError('CONFIGURATION', `an idleness timeout must be positive, found ${timeoutMs} ms`);
     this.#generator = generator;
     this.#timer = new IdlenessTimer(clock, timeoutMs);
   }

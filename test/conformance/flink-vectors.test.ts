@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { runVector } from './run-vector.ts';
+import { readVectors } from './vector.ts';
+
+const vectors = [
+  ...readVectors(new URL('flink-vectors.json.gz', import.meta.url)),
+  ...readVectors(new URL('flink-random.json.gz', import.meta.url)),
+];
+
+/** Types whose operators are still to be built: nothing is said about them. */
+const NOT_COVERED = new Set([
+  'alignedBarrierHandler',
+  'asyncWait',
+  'cep',
+  'defaultMaxParallelism',
+  'keyGroup',
+  'keyGroupRange',
+  'keyedBroadcastProcess',
+  'temporalJoin',
+  'trigger',
+  'ttlValueState',
+  'twoPhaseCommitSink',
+  'window',
+  'intervalJoin',
+  'intervalJoinOuter',
+  'keyedProcess',
+  'keyedCoProcess',
+  'assignTimestampsAndWatermarks',
+  'windowAssigner',
+  'windowStart',
+  'windowIntersects',
+  'mergeWindows',
+  'mergingWindowSet',
+]);
+
+for (const [type, ofType] of Map.groupBy(vectors, (vector) => vector.operator.type)) {
+  if (NOT_COVERED.has(type)) continue;
+  test(`${type}: our operators answer ${ofType.length} vectors as Flink does`, async () => {
+    const results = [];
+    for (const vector of ofType) results.push(await runVector(vector));
+    const failed = results.filter(({ result }) => result !== 'ok');
+    expect(failed.slice(0, 3).map(({ name, result, detail }) => `${result} ${name}: ${detail}`)).toEqual([]);
+  });
+}

@@ -1,0 +1,41 @@
+import { compare } from './compare.ts';
+import { NotCovered, Observed } from './observed.ts';
+import * as time from './types/time.ts';
+import type { Vector } from './vector.ts';
+import type { VectorType } from './observed.ts';
+
+const TYPES: Readonly<Record<string, VectorType>> = {
+  ...time,
+};
+
+export interface VectorResult {
+  readonly name: string;
+  readonly type: string;
+  readonly result: 'ok' | 'fail' | 'skip';
+  /** The first difference, or why it was skipped. */
+  readonly detail: string;
+}
+
+/** Replays one vector against the engine's own operators. */
+export async function runVector(vector: Vector): Promise<VectorResult> {
+  const type = vector.operator.type;
+  const create = TYPES[type];
+  if (create === undefined) return { name: vector.name, type, result: 'skip', detail: `type ${type} is not covered` };
+  const observed = new Observed();
+  try {
+    const run = await create(vector, observed);
+    for (const step of vector.input) {
+      observed.step++;
+      await run.step(step);
+    }
+    observed.step++;
+    await run.end?.();
+    await run.close?.();
+  } catch (error) {
+    if (error instanceof NotCovered) return { name: vector.name, type, result: 'skip', detail: error.message };
+    const detail = `step ${observed.step}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return { name: vector.name, type, result: 'fail', detail };
+  }
+  const difference = compare(vector, observed);
+  return { name: vector.name, type, result: difference === undefined ? 'ok' : 'fail', detail: difference ?? '' };
+}
