@@ -1,7 +1,10 @@
 import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
 
 /** An Avro schema as plain JSON. */
-export type AvroSchema = string | { readonly type: unknown; readonly [attribute: string]: unknown } | readonly AvroSchema[];
+export type AvroSchema =
+  | string
+  | { readonly type: unknown; readonly [attribute: string]: unknown }
+  | readonly AvroSchema[];
 
 /**
  * One declaration for every edge: the TypeScript type (by inference), the Avro codec of state and wire, validation of
