@@ -13,6 +13,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**'],
+          sequence: { groupOrder: 0 },
           testTimeout: 20_000,
         },
       },
@@ -21,6 +22,8 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/harness/services/vitest-setup.ts'],
+          // After the unit tests, so that servers and clients under test do not fight them for two cores.
+          sequence: { groupOrder: 1 },
           fileParallelism: false,
           testTimeout: 120_000,
           // A cold machine downloads the servers in the first test's set-up.

@@ -1,10 +1,10 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { runCommand } from './command.ts';
 import { installOnce } from './install.ts';
 import { probeKafka } from './kafka-probe.ts';
 import { BROKER_LOG4J, brokerPom, brokerProperties, type BrokerPlace } from './kafka-settings.ts';
-import { warmUpKafka } from './kafka-warm-up.ts';
 import { freePorts } from './ports.ts';
 import { Run } from './run.ts';
 import { controlOf, retryStart, ServerProcess, type ServiceControl } from './server-process.ts';
@@ -75,7 +75,11 @@ async function makeTemplate(home: string): Promise<void> {
     const format = ['-cp', join(home, 'libs', '*'), 'kafka.tools.StorageTool', 'format', '-g', '-t', CLUSTER_ID];
     await runCommand('java', [...format, '-c', place.propertiesPath]);
     await server.start();
-    await warmUpKafka(`127.0.0.1:${place.port}`);
+    await runCommand(process.execPath, [
+      '--disable-warning=TimeoutNegativeWarning',
+      fileURLToPath(new URL('kafka-warm-up.ts', import.meta.url)),
+      `127.0.0.1:${place.port}`,
+    ]);
     await server.stop();
     await cp(place.dataFolder, join(home, 'template'), { recursive: true });
   } finally {
