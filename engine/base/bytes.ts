@@ -84,8 +84,13 @@ export class ByteWriter {
 export class ByteReader {
   readonly buffer: Buffer;
   readonly view: DataView;
-  readonly end: number;
+  /** A reader over a large buffer may be moved from one value to the next by setting `offset` and `end`. */
+  end: number;
   offset: number;
+  /** One character per byte of `buffer[textStart, textEnd)`: codecs cut short strings from it instead of making each. */
+  text = '';
+  textStart = 0;
+  textEnd = 0;
 
   constructor(bytes: Uint8Array, offset: number = 0, end: number = bytes.length) {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

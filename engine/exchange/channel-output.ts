@@ -40,8 +40,9 @@ export class SingleChannelOutput extends ChannelOutput {
   readonly #targetName: string;
   #batch: RecordBatch;
 
-  constructor(channel: Channel, keySelector: KeySelector | undefined, targetName: string) {
-    super([channel]);
+  /** @param channels those that get control elements; default only `channel`. */
+  constructor(channel: Channel, keySelector: KeySelector | undefined, targetName: string, channels: readonly Channel[] = [channel]) {
+    super(channels);
     this.#channel = channel;
     this.#keySelector = keySelector;
     this.#targetName = targetName;

@@ -4,6 +4,7 @@ import { DISCARDING_OUTPUT, Output } from './output.ts';
 import type { OutputTag } from './output-tag.ts';
 import type { RowKind } from './row-kind.ts';
 import type { StreamOperator } from './stream-operator.ts';
+import type { TaskTimerService } from './task-timer-service.ts';
 
 /** An edge that leaves an operator: to the next one of the chain, or out of the task. */
 export type ChainEdge =
@@ -23,12 +24,20 @@ export class ChainedOperator {
   readonly #sideOutputs = new Map<string, Output<unknown>>();
   readonly #children: ChainedOperator[] = [];
   readonly #channelOutputs: ChannelOutput[] = [];
+  readonly #timers: TaskTimerService;
   #isIdle = false;
 
-  constructor(options: { uid: string; name: string; operator: StreamOperator<unknown>; edges: readonly ChainEdge[] }) {
+  constructor(options: {
+    uid: string;
+    name: string;
+    operator: StreamOperator<unknown>;
+    edges: readonly ChainEdge[];
+    timers: TaskTimerService;
+  }) {
     this.uid = options.uid;
     this.name = options.name;
     this.operator = options.operator;
+    this.#timers = options.timers;
     const mainTargets: Output<unknown>[] = [];
     const sideTargets = new Map<string, Output<unknown>[]>();
     for (const edge of options.edges) {
@@ -46,6 +55,15 @@ export class ChainedOperator {
     for (const [tagId, targets] of sideTargets) this.#sideOutputs.set(tagId, combineOutputs(targets));
   }
 
+  /** Wires an operator that makes its own watermarks. Before the operator is opened. */
+  connectInterceptor(): void {
+    this.operator.watermarkInterceptor?.open({
+      emitWatermark: (watermarkMs) => this.emitWatermark(watermarkMs),
+      markIdle: () => this.emitStatus(true),
+      markActive: () => this.emitStatus(false),
+    });
+  }
+
   /** The output of a side output tag; undefined when nobody reads it. */
   sideOutput(tagId: string): Output<unknown> | undefined {
     return this.#sideOutputs.get(tagId);
@@ -58,6 +76,7 @@ export class ChainedOperator {
       interceptor.onWatermark(watermarkMs);
       return;
     }
+    this.#timers.setWatermark(watermarkMs);
     this.operator.processWatermark(watermarkMs);
     this.emitWatermark(this.operator.outputWatermark(watermarkMs));
   }

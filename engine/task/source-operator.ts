@@ -35,6 +35,7 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
   readonly #recordsOut: Counter;
   #emitter: SourceEmitter | undefined;
   #recordsSinceWatermark = 0;
+  #isDraining = false;
   #hasEnded = false;
 
   constructor(options: {
@@ -71,6 +72,7 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
 
   /** Emits what is buffered, up to about `recordCountMax` records. */
   poll(recordCountMax: number): ReaderStatus {
+    if (this.#isDraining) return 'end';
     this.#clock.setPaused('backpressure', false);
     const before = this.#recordsOut.value;
     const status = this.reader.poll(this, recordCountMax);
@@ -81,6 +83,11 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
 
   available(): Promise<void> {
     return this.reader.available();
+  }
+
+  /** Ends the source where it is, as if nothing more were to come. */
+  drain(): void {
+    this.#isDraining = true;
   }
 
   /** The task cannot emit: idleness must not be counted. */

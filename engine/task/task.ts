@@ -146,7 +146,10 @@ export class Task {
   /** Opens the operators, the last one first, so that an operator can emit while it opens. */
   async open(): Promise<void> {
     try {
-      for (let i = this.chain.length - 1; i >= 0; i--) await this.chain[i]!.operator.open();
+      for (let i = this.chain.length - 1; i >= 0; i--) {
+        this.chain[i]!.connectInterceptor();
+        await this.chain[i]!.operator.open();
+      }
     } catch (error) {
       throw this.#placed(error);
     }
@@ -167,6 +170,15 @@ export class Task {
     this.post(() => {
       if (this.source !== undefined || this.#hasFinished) this.#snapshot(barrier);
       else this.#announced = barrier;
+    });
+  }
+
+  /** Ends the source where it is, as if it had been read to the end. */
+  drainSource(): void {
+    if (this.source === undefined) return;
+    this.post(() => {
+      this.source!.drain();
+      this.#isSourceEmpty = false;
     });
   }
 

@@ -1,0 +1,59 @@
+import { UserError } from '../base/errors.ts';
+import type { ObjectStorage } from '../../state/storage/object-storage.ts';
+import type { StateFile } from '../../state/snapshot/state-file.ts';
+import { encodeJson, parseManifest } from './checkpoint-store.ts';
+import type { CheckpointManifest } from './manifest.ts';
+
+const MANIFEST_KEY = 'savepoint.json';
+
+/**
+ * Copies a full checkpoint into a folder of its own: state files under `state/`, then the manifest, which completes it.
+ * Self-contained: it depends on nothing of the job's checkpoints, and can be moved.
+ *
+ * @param manifest of a full checkpoint whose sink commits are all done.
+ * @throws UserError CONFIGURATION when the folder holds a savepoint already.
+ */
+export async function writeSavepoint(manifest: CheckpointManifest, from: ObjectStorage, to: ObjectStorage): Promise<void> {
+  if ((await to.get(MANIFEST_KEY)) !== undefined) {
+    throw new UserError('CONFIGURATION', `${to.description} already holds a savepoint`, { hint: 'Give each savepoint a folder of its own.' });
+  }
+  const copied = await copyFiles(manifest, from, to, 'state');
+  await to.put(MANIFEST_KEY, encodeJson({ ...copied, kind: 'savepoint', pendingCommits: [] }), { ifAbsent: true });
+}
+
+/**
+ * Brings a savepoint into a job's checkpoint storage, so that its checkpoints can build on it.
+ *
+ * @param prefix key prefix for the copies.
+ * @throws UserError NOT_FOUND when there is no savepoint.
+ */
+export async function importSavepoint(from: ObjectStorage, to: ObjectStorage, prefix: string): Promise<CheckpointManifest> {
+  const stored = await from.get(MANIFEST_KEY);
+  if (stored === undefined) {
+    throw new UserError('NOT_FOUND', `there is no savepoint in ${from.description}`, {
+      hint: `A savepoint is a folder with the file ${MANIFEST_KEY}; give its address.`,
+    });
+  }
+  const manifest = parseManifest(stored.bytes, from.url(MANIFEST_KEY));
+  return await copyFiles(manifest, from, to, prefix);
+}
+
+async function copyFiles(manifest: CheckpointManifest, from: ObjectStorage, to: ObjectStorage, prefix: string): Promise<CheckpointManifest> {
+  const operators = { ...manifest.operators };
+  for (const [uid, operator] of Object.entries(manifest.operators)) {
+    const subtasks = [];
+    for (const subtask of operator.subtasks) {
+      const keyedFiles: StateFile[] = [];
+      for (const file of subtask.keyedFiles) {
+        const stored = await from.get(file.key);
+        if (stored === undefined) throw new UserError('CHECKPOINT_CORRUPT', `the state file ${from.url(file.key)} is missing`);
+        const key = `${prefix}/${uid}-${subtask.subtaskIndex}-${keyedFiles.length}`;
+        await to.put(key, stored.bytes);
+        keyedFiles.push({ ...file, key });
+      }
+      subtasks.push({ ...subtask, keyedFiles });
+    }
+    operators[uid] = { ...operator, subtasks };
+  }
+  return { ...manifest, operators };
+}

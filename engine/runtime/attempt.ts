@@ -1,0 +1,299 @@
+import type { Environment } from '../base/environment.ts';
+import type { MetricGroup } from '../base/metrics.ts';
+import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
+import { createKeyedStateBackend } from '../../state/keyed/create-keyed-state-backend.ts';
+import type { ObjectStorage } from '../../state/storage/object-storage.ts';
+import type { PageStore } from '../../state/store/page-store.ts';
+import type { CheckpointManifest } from '../checkpoint/manifest.ts';
+import { NOTHING_TO_RESTORE, planSubtaskRestore, type SubtaskRestore } from '../checkpoint/restore-plan.ts';
+import { Channel } from '../exchange/channel.ts';
+import {
+  BroadcastOutput,
+  type ChannelOutput,
+  HashOutput,
+  RebalanceOutput,
+  SingleChannelOutput,
+} from '../exchange/channel-output.ts';
+import type { ExecutionPlan, PlannedSubtask } from '../graph/execution-plan.ts';
+import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts';
+import type { SinkNode, StreamNode } from '../graph/stream-graph.ts';
+import { type ChainEdge, ChainedOperator } from '../task/operator-chain.ts';
+import { MemoryOperatorStateBackend } from '../task/operator-state-backend.ts';
+import { DISCARDING_OUTPUT, type Output } from '../task/output.ts';
+import type { OutputTag } from '../task/output-tag.ts';
+import type { SinkContext } from '../task/sink.ts';
+import { SinkOperator } from '../task/sink-operator.ts';
+import type { SourceReader, SourceSplit } from '../task/source.ts';
+import { SourceOperator } from '../task/source-operator.ts';
+import type { OperatorContext, StreamOperator } from '../task/stream-operator.ts';
+import { Task, type TaskListener } from '../task/task.ts';
+import { TaskTimerService } from '../task/task-timer-service.ts';
+import { UserError } from '../base/errors.ts';
+import { PausableClock } from '../time/pausable-clock.ts';
+import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
+
+/** What is the same for all tasks of an attempt. */
+export interface AttemptContext {
+  readonly environment: Environment;
+  readonly metrics: MetricGroup;
+  readonly jobName: string;
+  readonly attempt: number;
+  readonly graph: JobGraph;
+  readonly plan: ExecutionPlan;
+  readonly manifest: CheckpointManifest | undefined;
+  readonly storage: ObjectStorage;
+  readonly storagePrefix: string;
+  readonly pageStore: PageStore;
+  readonly decodedBytesMax: number;
+  readonly encodedBytesMax: number;
+  readonly batchRecords: number;
+  readonly listener: TaskListener;
+  createReader(uid: string, subtaskIndex: number, metrics: MetricGroup): SourceReader<unknown, SourceSplit>;
+}
+
+/** A task with what its snapshots are made of. */
+export interface BuiltTask {
+  readonly task: Task;
+  readonly vertex: JobVertex;
+  readonly operators: readonly BuiltOperator[];
+}
+
+export interface BuiltOperator {
+  readonly node: StreamNode;
+  readonly uid: string;
+  readonly operator: StreamOperator<unknown>;
+  readonly operatorState: MemoryOperatorStateBackend;
+}
+
+/** Builds the tasks of an attempt, restored but not yet opened. Reads state files: throws CheckpointCorruptError. */
+export async function buildTasks(context: AttemptContext): Promise<BuiltTask[]> {
+  const channels = context.plan.channels.map(({ channelId }) => new Channel(channelId, context.batchRecords));
+  const built: BuiltTask[] = [];
+  try {
+    for (const subtask of context.plan.subtasks) built.push(await new TaskBuilder(context, channels, subtask).build());
+  } catch (error) {
+    for (const { task } of built) await task.keyedState?.close();
+    throw error;
+  }
+  return built;
+}
+
+/** Builds one task: its chain from the last operator to the head, each wired to what follows it. */
+class TaskBuilder {
+  readonly #context: AttemptContext;
+  readonly #channels: readonly Channel[];
+  readonly #subtask: PlannedSubtask;
+  readonly #vertex: JobVertex;
+  readonly #outputs: ChannelOutput[] = [];
+  readonly #operators: BuiltOperator[] = [];
+  readonly #chained: ChainedOperator[] = [];
+  #task: Task | undefined;
+
+  constructor(context: AttemptContext, channels: readonly Channel[], subtask: PlannedSubtask) {
+    this.#context = context;
+    this.#channels = channels;
+    this.#subtask = subtask;
+    this.#vertex = context.graph.vertices[subtask.vertexId]!;
+  }
+
+  async build(): Promise<BuiltTask> {
+    const { environment, graph, plan, listener } = this.#context;
+    const vertex = this.#vertex;
+    const { taskId, subtaskIndex } = this.#subtask;
+    const metrics = this.#context.metrics.child({ task: vertex.name, subtask: String(subtaskIndex) });
+    const keyedState = await this.#createKeyedState(metrics);
+    const post = (mail: () => void): void => this.#task!.post(mail);
+    const headTimers = new TaskTimerService(environment, keyedState, post);
+    const head = this.#buildChain(vertex.head, metrics, keyedState, headTimers, post);
+    const source = head.operator instanceof SourceOperator ? head.operator : undefined;
+    source?.connect(head);
+    this.#task = new Task({
+      taskId,
+      name: vertex.name,
+      subtaskIndex,
+      environment,
+      metrics,
+      listener,
+      chain: this.#chained.toReversed(),
+      headTimers,
+      source,
+      inputs: plan.channels
+        .filter((channel) => channel.targetTaskId === taskId)
+        .map((channel) => ({ channel: this.#channels[channel.channelId]!, inputIndex: channel.inputIndex })),
+      inputCount: graph.vertices[this.#subtask.vertexId]!.inputCount,
+      outputs: this.#outputs,
+      keyedState,
+    });
+    return { task: this.#task, vertex, operators: this.#operators.toReversed() };
+  }
+
+  async #createKeyedState(metrics: MetricGroup): Promise<KeyedStateBackend | undefined> {
+    const { graph, pageStore, storage } = this.#context;
+    const vertex = this.#vertex;
+    const isKeyed = graph.edges.some((edge) => edge.targetVertexId === vertex.vertexId && edge.partitioning.kind === 'hash');
+    if (!isKeyed) return undefined;
+    const keyedTaskCount = this.#context.plan.subtasks.filter((subtask) =>
+      graph.edges.some((edge) => edge.targetVertexId === subtask.vertexId && edge.partitioning.kind === 'hash'),
+    ).length;
+    return await createKeyedStateBackend({
+      operatorUid: uidOf(vertex.head),
+      maxParallelism: graph.maxParallelism,
+      keyGroupStart: this.#subtask.keyGroupStart,
+      keyGroupEnd: this.#subtask.keyGroupEnd,
+      store: pageStore,
+      storeOperatorId: this.#subtask.taskId,
+      storage,
+      restoreFiles: this.#restoreOf(vertex.head).keyedFiles,
+      cache: {
+        decodedBytesMax: Math.max(1, Math.floor(this.#context.decodedBytesMax / keyedTaskCount)),
+        encodedBytesMax: Math.max(1, Math.floor(this.#context.encodedBytesMax / keyedTaskCount)),
+      },
+      metrics,
+      logger: this.#context.environment.logger,
+    });
+  }
+
+  /** Wires a node after everything behind it. */
+  #buildChain(
+    node: StreamNode,
+    metrics: MetricGroup,
+    keyedState: KeyedStateBackend | undefined,
+    timers: TaskTimerService,
+    post: (mail: () => void) => void,
+  ): ChainedOperator {
+    const { environment } = this.#context;
+    const edges: ChainEdge[] = [];
+    for (const edge of this.#vertex.chainedEdges) {
+      if (edge.sourceNodeId !== node.nodeId) continue;
+      const target = this.#vertex.nodes.find((candidate) => candidate.nodeId === edge.targetNodeId)!;
+      const targetTimers = new TaskTimerService(environment, undefined, post);
+      edges.push({ kind: 'chained', target: this.#buildChain(target, metrics, undefined, targetTimers, post), sideOutputTag: edge.sideOutputTag });
+    }
+    for (const edge of this.#context.graph.edges) {
+      if (edge.sourceNodeId !== node.nodeId) continue;
+      const output = this.#createOutput(edge);
+      this.#outputs.push(output);
+      edges.push({ kind: 'channel', output, sideOutputTag: edge.sideOutputTag });
+    }
+    const uid = uidOf(node);
+    const restore = this.#restoreOf(node);
+    const operatorMetrics = metrics.child({ operator: node.name });
+    const operator = this.#createOperator(node, restore, operatorMetrics);
+    const chained = new ChainedOperator({ uid, name: node.name, operator, edges, timers });
+    const operatorState = new MemoryOperatorStateBackend(uid, restore.operatorStates);
+    operator.setup(this.#createOperatorContext({ node, chained, metrics: operatorMetrics, keyedState, timers, operatorState }));
+    this.#chained.push(chained);
+    this.#operators.push({ node, uid, operator, operatorState });
+    return chained;
+  }
+
+  #createOperator(node: StreamNode, restore: SubtaskRestore, metrics: MetricGroup): StreamOperator<unknown> {
+    switch (node.kind) {
+      case 'operator':
+        return node.factory();
+      case 'source':
+        return new SourceOperator({
+          reader: this.#context.createReader(uidOf(node), this.#subtask.subtaskIndex, metrics),
+          strategy: node.watermarkStrategy as WatermarkStrategy<unknown>,
+          clock: new PausableClock(this.#context.environment.clock),
+          recordsOut: metrics.counter('numRecordsOut'),
+        });
+      case 'sink':
+        return new SinkOperator({
+          sink: node.sink,
+          createContext: () => createSinkContext(this.#context, node, metrics, this.#subtask.subtaskIndex, this.#vertex.parallelism),
+          restoredStates: restore.writerStates,
+        });
+    }
+  }
+
+  #createOperatorContext(parts: {
+    node: StreamNode;
+    chained: ChainedOperator;
+    metrics: MetricGroup;
+    keyedState: KeyedStateBackend | undefined;
+    timers: TaskTimerService;
+    operatorState: MemoryOperatorStateBackend;
+  }): OperatorContext {
+    const { node, chained, metrics, keyedState, timers, operatorState } = parts;
+    const { environment, graph, manifest } = this.#context;
+    return {
+      operatorUid: uidOf(node),
+      operatorName: node.name,
+      subtaskIndex: this.#subtask.subtaskIndex,
+      parallelism: this.#vertex.parallelism,
+      maxParallelism: graph.maxParallelism,
+      environment,
+      metrics,
+      logger: environment.logger,
+      output: chained.output as Output<never>,
+      sideOutput: <T>(tag: OutputTag<T>) => (chained.sideOutput(tag.id) ?? DISCARDING_OUTPUT) as Output<T>,
+      isSideOutputRead: (tag) => chained.sideOutput(tag.id) !== undefined,
+      get keyedState(): KeyedStateBackend {
+        if (keyedState !== undefined) return keyedState;
+        throw new UserError('JOB_DEFINITION', `operator '${node.name}' uses keyed state, but its input is not keyed`, {
+          hint: 'Call keyBy(...) before it.',
+        });
+      },
+      isKeyed: keyedState !== undefined,
+      operatorState,
+      timers,
+      isRestored: manifest !== undefined,
+    };
+  }
+
+  #createOutput(edge: JobEdge): ChannelOutput {
+    const { graph, plan } = this.#context;
+    const channels = plan.channels
+      .filter((channel) => channel.edgeId === edge.edgeId && channel.sourceTaskId === this.#subtask.taskId)
+      .map((channel) => this.#channels[channel.channelId]!);
+    const targetName = graph.vertices[edge.targetVertexId]!.head.name;
+    const { partitioning } = edge;
+    const keySelector = partitioning.kind === 'hash' ? (partitioning.keySelector as (value: unknown) => string) : undefined;
+    if (channels.length === 1) return new SingleChannelOutput(channels[0]!, keySelector, targetName);
+    switch (partitioning.kind) {
+      case 'hash':
+        return new HashOutput(channels, keySelector!, graph.maxParallelism, targetName);
+      case 'broadcast':
+        return new BroadcastOutput(channels);
+      case 'global':
+        return new SingleChannelOutput(channels[0]!, undefined, targetName, channels);
+      case 'forward':
+      case 'rebalance':
+        return new RebalanceOutput(channels, this.#subtask.subtaskIndex);
+    }
+  }
+
+  #restoreOf(node: StreamNode): SubtaskRestore {
+    const snapshot = this.#context.manifest?.operators[uidOf(node)];
+    if (snapshot === undefined) return NOTHING_TO_RESTORE;
+    return planSubtaskRestore(snapshot, { ...this.#subtask, parallelism: this.#vertex.parallelism });
+  }
+}
+
+/** The context of a sink's writer, or of its committer (subtask 0). */
+export function createSinkContext(
+  context: Pick<AttemptContext, 'environment' | 'jobName' | 'attempt' | 'storage' | 'storagePrefix'>,
+  node: SinkNode,
+  metrics: MetricGroup,
+  subtaskIndex: number,
+  parallelism: number,
+): SinkContext {
+  return {
+    environment: context.environment,
+    logger: context.environment.logger,
+    metrics,
+    jobName: context.jobName,
+    sinkUid: uidOf(node),
+    subtaskIndex,
+    parallelism,
+    attempt: context.attempt,
+    storage: context.storage,
+    storagePrefix: `${context.storagePrefix}/staged/${uidOf(node)}`,
+  };
+}
+
+/** Stateless nodes without a uid still need a name in snapshots and messages. */
+export function uidOf(node: StreamNode): string {
+  return node.uid ?? `node-${node.nodeId}`;
+}

@@ -1,0 +1,239 @@
+import { assert } from '../base/assert.ts';
+import type { Environment } from '../base/environment.ts';
+import type { MetricGroup } from '../base/metrics.ts';
+import type { PageStore } from '../../state/store/page-store.ts';
+import { CheckpointCoordinator, type CheckpointOptions, type CheckpointStatistics, type CompletedCheckpoint } from '../checkpoint/coordinator.ts';
+import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import { CommitQueue } from '../checkpoint/commit-queue.ts';
+import type { CheckpointManifest } from '../checkpoint/manifest.ts';
+import type { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
+import type { Barrier } from '../exchange/control-element.ts';
+import type { ExecutionPlan } from '../graph/execution-plan.ts';
+import type { JobGraph } from '../graph/job-graph.ts';
+import type { SinkNode } from '../graph/stream-graph.ts';
+import type { Committer } from '../task/sink.ts';
+import type { Task } from '../task/task.ts';
+import { buildTasks, type BuiltTask, createSinkContext, uidOf } from './attempt.ts';
+import { Executor } from './executor.ts';
+import { SourceCoordinator } from './source-coordinator.ts';
+import { snapshotTask } from './task-snapshot.ts';
+
+export interface AttemptOptions {
+  readonly environment: Environment;
+  readonly metrics: MetricGroup;
+  readonly jobName: string;
+  readonly shard: string;
+  readonly attempt: number;
+  readonly graph: JobGraph;
+  readonly plan: ExecutionPlan;
+  /** The checkpoint to start from. */
+  readonly manifest: CheckpointManifest | undefined;
+  readonly checkpointStore: CheckpointStore;
+  readonly stateFiles: StateFileRegistry;
+  readonly checkpointOptions: CheckpointOptions;
+  readonly statistics: CheckpointStatistics;
+  readonly firstCheckpointId: number;
+  readonly pageStore: PageStore;
+  readonly decodedBytesMax: number;
+  readonly encodedBytesMax: number;
+  readonly batchRecords: number;
+}
+
+/** One attempt of a job: its tasks, sources, sinks and coordinator, from restore to the end or the first failure. */
+export class RunningAttempt {
+  readonly attempt: number;
+  /** Resolves when all tasks have finished; rejects with the first failure. */
+  readonly finished: Promise<void>;
+  readonly #options: AttemptOptions;
+  readonly #executor: Executor;
+  readonly #sources = new Map<string, SourceCoordinator>();
+  readonly #committers: Map<string, Committer>;
+  readonly #commits: CommitQueue;
+  readonly #coordinator: CheckpointCoordinator;
+  #built: readonly BuiltTask[] = [];
+  #finishedCount = 0;
+  #resolve: () => void;
+  #reject: (error: unknown) => void;
+  #isClosed = false;
+
+  /** Restores everything and opens nothing yet. Throws CheckpointCorruptError when a state file is torn. */
+  static async create(options: AttemptOptions): Promise<RunningAttempt> {
+    const committers = new Map<string, Committer>();
+    const attempt = new RunningAttempt(options, committers);
+    try {
+      await attempt.#build();
+      return attempt;
+    } catch (error) {
+      await attempt.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: AttemptOptions, committers: Map<string, Committer>) {
+    this.#options = options;
+    this.attempt = options.attempt;
+    this.#committers = committers;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.finished = promise;
+    this.finished.catch(() => {}); // Whoever waits for it sees the failure; nobody may be waiting yet.
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { environment } = options;
+    this.#executor = new Executor(environment);
+    const onFatal = (error: unknown): void => this.#reject(error);
+    this.#commits = new CommitQueue({ environment, logger: environment.logger, committers, onFatal });
+    this.#coordinator = new CheckpointCoordinator({
+      environment,
+      logger: environment.logger,
+      store: options.checkpointStore,
+      files: options.stateFiles,
+      commits: this.#commits,
+      participants: {
+        taskIds: options.plan.subtasks.map((subtask) => subtask.taskId),
+        taskName: (taskId) => this.#built[taskId]!.task.name,
+        waitingFor: (taskId, checkpointId) => this.#waitingFor(taskId, checkpointId),
+        trigger: (barrier) => {
+          for (const { task } of this.#built) task.triggerCheckpoint(barrier);
+        },
+        snapshotEnumerators: (checkpointId) =>
+          Object.fromEntries([...this.#sources].map(([uid, source]) => [uid, source.snapshot(checkpointId)])),
+        notifyComplete: (checkpointId) => this.#notifyComplete(checkpointId),
+        isFinished: () => this.hasFinished,
+      },
+      options: options.checkpointOptions,
+      identity: { jobName: options.jobName, shard: options.shard, attempt: options.attempt },
+      firstCheckpointId: options.firstCheckpointId,
+      statistics: options.statistics,
+      onFatal,
+    });
+  }
+
+  get tasks(): readonly Task[] {
+    return this.#built.map(({ task }) => task);
+  }
+
+  get hasFinished(): boolean {
+    return this.#finishedCount === this.#built.length;
+  }
+
+  /** Commits what the restored checkpoint left uncommitted, opens the tasks, and runs until `close`. */
+  async start(): Promise<void> {
+    await this.#createCommitters();
+    this.#commits.add(this.#options.manifest?.pendingCommits ?? []);
+    for (const { task } of this.#built) await task.open();
+    for (const source of this.#sources.values()) await source.start();
+    this.#coordinator.start();
+    this.#executor.run(this.tasks).catch((error: unknown) => this.#reject(error));
+  }
+
+  triggerCheckpoint(isFull: boolean = false): Promise<CompletedCheckpoint> {
+    return this.#coordinator.trigger(isFull);
+  }
+
+  /** Resolves when the sinks have committed all complete checkpoints; rejects when the attempt fails meanwhile. */
+  async commitsDrained(): Promise<void> {
+    const failure = Promise.withResolvers<never>();
+    this.finished.catch(failure.reject);
+    await Promise.race([this.#commits.drained(), failure.promise]);
+  }
+
+  /** Ends all sources as if they had been read to the end: MAX watermark, windows fire, everything flows out. */
+  drain(): void {
+    for (const { task } of this.#built) task.drainSource();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#coordinator.stop();
+    this.#commits.stop();
+    this.#executor.stop();
+    const closers: Promise<unknown>[] = [];
+    for (const { task } of this.#built) closers.push(task.close());
+    for (const source of this.#sources.values()) closers.push(source.close());
+    for (const committer of this.#committers.values()) closers.push(committer.close());
+    for (const result of await Promise.allSettled(closers)) {
+      if (result.status === 'rejected') {
+        this.#options.environment.logger.warn('a part of the job did not close cleanly', { reason: String(result.reason) });
+      }
+    }
+    await this.#options.pageStore.close();
+  }
+
+  async #build(): Promise<void> {
+    const { graph, environment, manifest } = this.#options;
+    const onFailure = (error: unknown): void => this.#reject(error);
+    for (const vertex of graph.vertices) {
+      if (vertex.head.kind !== 'source') continue;
+      const node = vertex.head;
+      const uid = uidOf(node);
+      this.#sources.set(uid, new SourceCoordinator({ environment, vertex, node, restored: manifest?.operators[uid], onFailure }));
+    }
+    this.#built = await buildTasks({
+      ...this.#options,
+      storage: this.#options.checkpointStore.storage,
+      storagePrefix: this.#options.checkpointStore.prefix,
+      createReader: (uid, subtaskIndex, metrics) => this.#sources.get(uid)!.createReader(subtaskIndex, metrics),
+      listener: {
+        onWake: () => this.#executor.wake(),
+        onSnapshot: (task, barrier) => this.#onSnapshot(task, barrier),
+        onFinished: () => {
+          this.#finishedCount++;
+          if (this.hasFinished) this.#resolve();
+        },
+        onFailure: (_task, error) => this.#reject(error),
+      },
+    });
+    for (const { task, operators } of this.#built) if (task.source !== undefined) this.#sources.get(operators[0]!.uid)!.connect(task);
+  }
+
+  async #createCommitters(): Promise<void> {
+    for (const vertex of this.#options.graph.vertices) {
+      for (const node of vertex.nodes) {
+        if (node.kind !== 'sink' || node.sink.createCommitter === undefined) continue;
+        const committer = await node.sink.createCommitter(this.#committerContext(node));
+        this.#committers.set(uidOf(node), committer);
+      }
+    }
+  }
+
+  #committerContext(node: SinkNode): ReturnType<typeof createSinkContext> {
+    const { environment, jobName, attempt, checkpointStore, metrics } = this.#options;
+    const context = { environment, jobName, attempt, storage: checkpointStore.storage, storagePrefix: checkpointStore.prefix };
+    return createSinkContext(context, node, metrics.child({ committer: node.name }), 0, 1);
+  }
+
+  #onSnapshot(task: Task, barrier: Barrier): void {
+    const built = this.#built[task.taskId]!;
+    assert(built.task === task, () => `task ${task.taskId} is not of this attempt`);
+    snapshotTask(built, barrier, {
+      filePrefix: `${this.#options.checkpointStore.prefix}/state/${this.attempt}`,
+      maxParallelism: this.#options.graph.maxParallelism,
+    }).then(
+      (acknowledgement) => this.#coordinator.acknowledge(task.taskId, barrier.checkpointId, acknowledgement),
+      (error: unknown) => this.#coordinator.decline(task.taskId, barrier.checkpointId, error),
+    );
+  }
+
+  #notifyComplete(checkpointId: number): void {
+    for (const source of this.#sources.values()) source.notifyComplete(checkpointId);
+    for (const { task, operators } of this.#built) {
+      task.post(() => {
+        for (const { operator } of operators) operator.notifyCheckpointComplete(checkpointId);
+      });
+    }
+  }
+
+  #waitingFor(taskId: number, checkpointId: number): string | undefined {
+    const { plan, graph } = this.#options;
+    const waiting = this.#built[taskId]!.task.aligner.waitingFor;
+    if (waiting === undefined || waiting.checkpointId !== checkpointId) return undefined;
+    const inputs = plan.channels.filter((channel) => channel.targetTaskId === taskId);
+    return waiting.channels
+      .map((index) => {
+        const source = plan.subtasks[inputs[index]!.sourceTaskId]!;
+        return `'${graph.vertices[source.vertexId]!.name}' subtask ${source.subtaskIndex}`;
+      })
+      .join(', ');
+  }
+}

@@ -1,0 +1,69 @@
+import type { StateDescriptor } from '../../state/keyed/state.ts';
+import type { KeyedStateDescription, SubtaskSnapshot } from '../checkpoint/manifest.ts';
+import type { TaskAcknowledgement } from '../checkpoint/coordinator.ts';
+import type { Barrier } from '../exchange/control-element.ts';
+import { SinkOperator } from '../task/sink-operator.ts';
+import type { Json } from '../task/source.ts';
+import { SourceOperator } from '../task/source-operator.ts';
+import type { BuiltTask } from './attempt.ts';
+
+/**
+ * Takes a task's state as it is now. Everything that must be from before the barrier is cut during the call; writing
+ * files and uploading goes on behind the promise.
+ *
+ * @param filePrefix key prefix of new state files of this attempt.
+ */
+export async function snapshotTask(
+  built: BuiltTask,
+  barrier: Barrier,
+  options: { readonly filePrefix: string; readonly maxParallelism: number },
+): Promise<TaskAcknowledgement> {
+  const { task, vertex } = built;
+  const { checkpointId, isFull } = barrier;
+  const parts = built.operators.map(({ node, uid, operator, operatorState }) => {
+    operator.snapshotState(checkpointId);
+    const prepared = operator instanceof SinkOperator ? operator.takePrepared() : undefined;
+    const splits = operator instanceof SourceOperator ? (operator.reader.snapshotState(checkpointId) as readonly Json[]) : undefined;
+    return { node, uid, operatorStates: operatorState.snapshot(), prepared, splits };
+  });
+  const keyedFiles = task.keyedState?.snapshot({
+    checkpointId,
+    isFull,
+    filePrefix: `${options.filePrefix}/${parts[0]!.uid}-${task.subtaskIndex}`,
+  });
+  const keyedStates = describe(task.keyedState?.descriptors ?? []);
+  // Started together, so that a failure of one is not left unhandled while another is awaited.
+  const [files, ...committables] = await Promise.all([keyedFiles, ...parts.map((part) => part.prepared?.committables)]);
+  return {
+    operators: parts.map((part, index) => {
+      const isHead = index === 0;
+      const subtask: SubtaskSnapshot = {
+        subtaskIndex: task.subtaskIndex,
+        keyedFiles: isHead ? (files ?? []) : [],
+        operatorStates: part.operatorStates,
+        splits: part.splits,
+        writerStates: part.prepared?.writerStates,
+      };
+      return {
+        uid: part.uid,
+        name: part.node.name,
+        parallelism: vertex.parallelism,
+        maxParallelism: options.maxParallelism,
+        keyedStates: isHead ? keyedStates : [],
+        subtask,
+      };
+    }),
+    commits: parts.flatMap((part, index) =>
+      part.prepared === undefined ? [] : [{ sinkUid: part.uid, committables: (committables[index] ?? []) as readonly Json[] }],
+    ),
+  };
+}
+
+function describe(descriptors: readonly StateDescriptor[]): KeyedStateDescription[] {
+  return descriptors.map((descriptor) => ({
+    name: descriptor.name,
+    kind: descriptor.kind,
+    keySchema: descriptor.kind === 'map' ? (descriptor.keySchema.avro as Json) : undefined,
+    schema: descriptor.schema.avro as Json,
+  }));
+}
