@@ -1,4 +1,4 @@
-import { startKafka, type KafkaService } from './kafka.ts';
+import { startKafka, type KafkaOptions, type KafkaService } from './kafka.ts';
 import { startPostgres, type PostgresService } from './postgres.ts';
 import { startRegistry, type RegistryService } from './registry.ts';
 import { Run } from './run.ts';
@@ -16,8 +16,13 @@ export interface ServiceByName {
 /** Name of a service that tests can start. */
 export type ServiceName = keyof ServiceByName;
 
-/** Which services to start. */
-export type WantedServices = { readonly [name in ServiceName]?: true };
+/** Which services to start. Kafka can be told to be quick in running instead of quick to start. */
+export interface WantedServices {
+  readonly kafka?: true | KafkaOptions | undefined;
+  readonly s3?: true | undefined;
+  readonly postgres?: true | undefined;
+  readonly registry?: true | undefined;
+}
 
 /** The services that were asked for, and `stop`, which ends them and removes their data. */
 export type Services<W extends WantedServices> = Pick<ServiceByName, Extract<keyof W, ServiceName>> & {
@@ -27,12 +32,13 @@ export type Services<W extends WantedServices> = Pick<ServiceByName, Extract<key
 /** All service names, in the order in which they are started and printed. */
 export const SERVICE_NAMES = ['kafka', 's3', 'postgres', 'registry'] as const satisfies readonly ServiceName[];
 
-const STARTERS: { readonly [name in ServiceName]: (run: Run) => Promise<ServiceByName[name]> } = {
-  kafka: startKafka,
-  s3: startS3,
-  postgres: startPostgres,
-  registry: startRegistry,
-};
+const STARTERS: { readonly [name in ServiceName]: (run: Run, wanted: WantedServices) => Promise<ServiceByName[name]> } =
+  {
+    kafka: (run, { kafka }) => startKafka(run, kafka === true ? {} : kafka),
+    s3: startS3,
+    postgres: startPostgres,
+    registry: startRegistry,
+  };
 
 const TOOLS_BY_SERVICE: Readonly<Record<ServiceName, readonly Tool[]>> = {
   kafka: ['java', 'maven'],
@@ -51,10 +57,12 @@ const TOOLS_BY_SERVICE: Readonly<Record<ServiceName, readonly Tool[]>> = {
  * the test run, see `sharedServices`.
  */
 export async function startServices<const W extends WantedServices>(wanted: W): Promise<Services<W>> {
-  const names = SERVICE_NAMES.filter((name) => wanted[name] === true);
+  const names = SERVICE_NAMES.filter((name) => wanted[name] !== undefined);
   await requireTools(names.flatMap((name) => TOOLS_BY_SERVICE[name]));
   const run = Run.open();
-  const results = await Promise.allSettled(names.map(async (name) => [name, await STARTERS[name](run)] as const));
+  const results = await Promise.allSettled(
+    names.map(async (name) => [name, await STARTERS[name](run, wanted)] as const),
+  );
   const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async (): Promise<void> => {
     // Their data goes too, so an orderly end would only cost seconds.
