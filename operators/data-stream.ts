@@ -1,0 +1,190 @@
+import { UserError } from '../engine/base/errors.ts';
+import type { Partitioning } from '../engine/graph/stream-graph.ts';
+import type { OutputTag } from '../engine/task/output-tag.ts';
+import type { Sink } from '../engine/task/sink.ts';
+import type { StreamOperator } from '../engine/task/stream-operator.ts';
+import type { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
+import type { Key } from '../state/keyed/key.ts';
+import { ConnectedStreams } from './connected-streams.ts';
+import { KeyedStream } from './keyed-stream.ts';
+import type { ProcessDefinition } from './process/define-process.ts';
+import { FilterOperator } from './process/filter-operator.ts';
+import { type FlatMapFunction, FlatMapOperator } from './process/flat-map-operator.ts';
+import { MapOperator } from './process/map-operator.ts';
+import { ProcessOperator } from './process/process-operator.ts';
+import type { ProcessLogic } from './process/process-function.ts';
+import type { StateSpecs } from './process/state-spec.ts';
+import { TimestampsAndWatermarksOperator } from './process/timestamps-and-watermarks-operator.ts';
+import type {
+  OperatorOptions,
+  StatefulOperatorOptions,
+  StreamGraphBuilder,
+  StreamPort,
+} from './stream-graph-builder.ts';
+
+export type KeySelector<T, K extends Key> = (value: T) => K;
+
+export interface OneInputDeclaration<OUT> {
+  readonly kind: string;
+  readonly options: OperatorOptions;
+  /** Keeps state or timers: then a uid is required. */
+  readonly isStateful: boolean;
+  readonly factory: () => StreamOperator<OUT>;
+}
+
+/**
+ * A stream of records: what the job's author writes the job with. Every method adds to the job's graph and returns the
+ * stream that comes out; nothing runs yet. Records are immutable: functions return new ones.
+ */
+export class DataStream<T> {
+  readonly graph: StreamGraphBuilder;
+  readonly ports: readonly StreamPort[];
+
+  constructor(graph: StreamGraphBuilder, ports: readonly StreamPort[]) {
+    this.graph = graph;
+    this.ports = ports;
+  }
+
+  /** One result per record. */
+  map<R>(map: (value: T) => R, options: OperatorOptions = {}): DataStream<R> {
+    return this.transform({ kind: 'map', options, isStateful: false, factory: () => new MapOperator(map) });
+  }
+
+  /** Only the records for which the predicate holds. */
+  filter<R extends T>(predicate: (value: T) => value is R, options?: OperatorOptions): DataStream<R>;
+  filter(predicate: (value: T) => boolean, options?: OperatorOptions): DataStream<T>;
+  filter(predicate: (value: T) => boolean, options: OperatorOptions = {}): DataStream<T> {
+    return this.transform({ kind: 'filter', options, isStateful: false, factory: () => new FilterOperator(predicate) });
+  }
+
+  /** Any number of results per record: returned as an iterable, or handed to `out`. */
+  flatMap<R>(flatMap: FlatMapFunction<T, R>, options: OperatorOptions = {}): DataStream<R> {
+    return this.transform({
+      kind: 'flat-map',
+      options,
+      isStateful: false,
+      factory: () => new FlatMapOperator(flatMap),
+    });
+  }
+
+  /**
+   * Runs a process function: any number of results, side outputs, the clocks. State and timers need `keyBy` before it.
+   *
+   * @param createFunction called once per subtask.
+   */
+  process<R>(createFunction: () => ProcessLogic<Key, T, R>, options?: OperatorOptions): DataStream<R>;
+  process<R, S extends StateSpecs>(
+    definition: ProcessDefinition<Key, T, R, S>,
+    options?: Omit<OperatorOptions, 'uid'>,
+  ): DataStream<R>;
+  process<R>(
+    logic: (() => ProcessLogic<Key, T, R>) | ProcessDefinition<Key, T, R>,
+    options: OperatorOptions = {},
+  ): DataStream<R> {
+    if (typeof logic === 'function') {
+      return this.transform({
+        kind: 'process',
+        options,
+        isStateful: false,
+        factory: () => new ProcessOperator(logic()),
+      });
+    }
+    if (logic.state !== undefined || logic.onTimer !== undefined) {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `process function '${logic.uid}' has state or timers, but its stream is not keyed`,
+        {
+          hint: 'Call keyBy(...) before process(...).',
+        },
+      );
+    }
+    return this.transform({
+      kind: 'process',
+      options: { name: logic.name, ...options, uid: logic.uid },
+      isStateful: false,
+      factory: () => new ProcessOperator(logic),
+    });
+  }
+
+  /**
+   * Sends records of equal keys to the same subtask, where they share state.
+   *
+   * @param keySelector pure; a key is a string, number, bigint or boolean (join several fields with `compositeKey`).
+   */
+  keyBy<K extends Key>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
+    return new KeyedStream(this.partition({ kind: 'hash', keySelector }));
+  }
+
+  /** One stream of the records of all. Watermarks combine by minimum. */
+  union(...others: readonly DataStream<T>[]): DataStream<T> {
+    return new DataStream(this.graph, [...this.ports, ...others.flatMap((other) => other.ports)]);
+  }
+
+  /** Two streams of different types for one operator with two inputs. */
+  connect<U>(other: DataStream<U>): ConnectedStreams<T, U> {
+    return new ConnectedStreams(this, other);
+  }
+
+  /** The records that the operator before has sent to this tag. */
+  getSideOutput<R>(tag: OutputTag<R>): DataStream<R> {
+    const [port, ...more] = this.ports;
+    if (port === undefined || more.length > 0 || port.sideOutputTag !== undefined) {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `side output '${tag.id}' was asked of a stream that is not the result of one operator`,
+        {
+          hint: 'Call getSideOutput(...) on what process(...), window functions or joins return, before union(...).',
+        },
+      );
+    }
+    return new DataStream(this.graph, [{ ...port, sideOutputTag: tag as OutputTag<unknown> }]);
+  }
+
+  /** Assigns timestamps and makes watermarks anew; upstream's are dropped, but for the end of input. */
+  assignTimestampsAndWatermarks(strategy: WatermarkStrategy<T>, options: OperatorOptions = {}): DataStream<T> {
+    return this.transform({
+      kind: 'timestamps-and-watermarks',
+      options,
+      isStateful: false,
+      factory: () => new TimestampsAndWatermarksOperator(strategy),
+    });
+  }
+
+  /** Deals records to the subtasks in turn. */
+  rebalance(): DataStream<T> {
+    return this.partition({ kind: 'rebalance' });
+  }
+
+  /** Gives every subtask every record. */
+  broadcast(): DataStream<T> {
+    return this.partition({ kind: 'broadcast' });
+  }
+
+  /** Sends all records to the first subtask. */
+  global(): DataStream<T> {
+    return this.partition({ kind: 'global' });
+  }
+
+  /** Ends the stream in a sink. */
+  sinkTo(sink: Sink<T>, options: StatefulOperatorOptions): void {
+    this.graph.addSink(this.ports, sink, options ?? {});
+  }
+
+  /** Adds an operator of one's own. */
+  transform<OUT>(declaration: OneInputDeclaration<OUT>): DataStream<OUT> {
+    return new DataStream(this.graph, [this.graph.addOperator({ ...declaration, inputs: [this.ports] })]);
+  }
+
+  /** Adds an operator with `other` as its second input. */
+  transform2<U, OUT>(other: DataStream<U>, declaration: OneInputDeclaration<OUT>): DataStream<OUT> {
+    return new DataStream(this.graph, [this.graph.addOperator({ ...declaration, inputs: [this.ports, other.ports] })]);
+  }
+
+  /** The same stream, distributed otherwise to the next operator. */
+  partition(partitioning: Partitioning): DataStream<T> {
+    return new DataStream(
+      this.graph,
+      this.ports.map((port) => ({ ...port, partitioning })),
+    );
+  }
+}

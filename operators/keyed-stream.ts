@@ -1,0 +1,63 @@
+import type { Key } from '../state/keyed/key.ts';
+import type { Schema } from '../state/schema/schema.ts';
+import { KeyedConnectedStreams } from './connected-streams.ts';
+import type { DataStream } from './data-stream.ts';
+import type { ProcessDefinition } from './process/define-process.ts';
+import type { ProcessLogic } from './process/process-function.ts';
+import { ProcessOperator } from './process/process-operator.ts';
+import { ReduceOperator } from './process/reduce-operator.ts';
+import type { StateSpecs } from './process/state-spec.ts';
+import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+
+/** A stream whose records meet, by key, in one place: operators on it keep state and timers per key. */
+export class KeyedStream<T, K extends Key> {
+  /** The stream, partitioned by key. */
+  readonly stream: DataStream<T>;
+
+  constructor(stream: DataStream<T>) {
+    this.stream = stream;
+  }
+
+  /** Runs a process function with keyed state and timers. */
+  process<R, S extends StateSpecs>(
+    definition: ProcessDefinition<K, T, R, S>,
+    options?: Omit<OperatorOptions, 'uid'>,
+  ): DataStream<R>;
+  /** @param createFunction called once per subtask: `() => new MyFunction()`. */
+  process<R>(createFunction: () => ProcessLogic<K, T, R>, options: StatefulOperatorOptions): DataStream<R>;
+  process<R>(
+    logic: ProcessDefinition<K, T, R> | (() => ProcessLogic<K, T, R>),
+    options: OperatorOptions = {},
+  ): DataStream<R> {
+    const isFactory = typeof logic === 'function';
+    return this.stream.transform({
+      kind: 'process',
+      options: isFactory ? options : { name: logic.name, ...options, uid: logic.uid },
+      isStateful: true,
+      factory: () => new ProcessOperator(isFactory ? logic() : logic),
+    });
+  }
+
+  /** Reduces all records of a key to one and emits it after every record. `schema` is how it is stored. */
+  reduce(
+    reduce: (accumulated: T, value: T) => T,
+    options: StatefulOperatorOptions & { readonly schema: Schema<T> },
+  ): DataStream<T> {
+    return this.stream.transform({
+      kind: 'reduce',
+      options,
+      isStateful: true,
+      factory: () => new ReduceOperator(reduce, options.schema),
+    });
+  }
+
+  /** Two keyed streams whose records share keyed state in one operator. */
+  connect<U>(other: KeyedStream<U, K>): KeyedConnectedStreams<T, U, K> {
+    return new KeyedConnectedStreams(this.stream, other.stream);
+  }
+
+  /** Ends the stream in a sink; records of a key go to the same subtask of it. */
+  sinkTo(...[sink, options]: Parameters<DataStream<T>['sinkTo']>): void {
+    this.stream.sinkTo(sink, options);
+  }
+}

@@ -1,0 +1,60 @@
+import type { JobOptions, StreamGraph } from '../engine/graph/stream-graph.ts';
+import type { Source, SourceSplit } from '../engine/task/source.ts';
+import { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
+import { DataStream } from './data-stream.ts';
+import { collectionSource } from './source/collection/collection-source.ts';
+import { type OperatorOptions, StreamGraphBuilder } from './stream-graph-builder.ts';
+
+/** Where a job begins: sources come from it, and it holds the graph that the calls on their streams write. */
+export class StreamExecutionEnvironment {
+  readonly #graph = new StreamGraphBuilder();
+  #options: JobOptions;
+
+  constructor(options: JobOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Options of the whole job. */
+  get options(): JobOptions {
+    return this.#options;
+  }
+
+  /** Overrides options of the whole job; flags of the command line override these. */
+  configure(options: JobOptions): this {
+    this.#options = { ...this.#options, ...options };
+    return this;
+  }
+
+  /**
+   * A stream of a source's records.
+   *
+   * @param name for people and for the test driver; also the uid when none is given.
+   */
+  fromSource<T, S extends SourceSplit>(
+    source: Source<T, S>,
+    name: string,
+    watermarkStrategy: WatermarkStrategy<T>,
+    options: Omit<OperatorOptions, 'name'> = {},
+  ): DataStream<T> {
+    const port = this.#graph.addSource(source as unknown as Source<T, never>, watermarkStrategy, {
+      name,
+      parallelism: options.parallelism,
+      uid: options.uid ?? name,
+    });
+    return new DataStream(this.#graph, [port]);
+  }
+
+  /** A bounded stream of values in memory, read by one subtask. Its records have no timestamp unless the strategy assigns one. */
+  fromCollection<T>(
+    values: readonly T[],
+    name: string = 'collection',
+    watermarkStrategy: WatermarkStrategy<T> = WatermarkStrategy.noWatermarks<T>(),
+  ): DataStream<T> {
+    return this.fromSource(collectionSource(values), name, watermarkStrategy, { parallelism: 1 });
+  }
+
+  /** The graph written so far. */
+  streamGraph(): StreamGraph {
+    return this.#graph.build();
+  }
+}
