@@ -41,15 +41,18 @@ export class ByteWriter {
   }
 
   u16(value: number): void {
-    this.view.setUint16(this.reserve(2), value, true);
+    const at = this.reserve(2); // first: it may replace the view
+    this.view.setUint16(at, value, true);
   }
 
   u32(value: number): void {
-    this.view.setUint32(this.reserve(4), value, true);
+    const at = this.reserve(4); // first: it may replace the view
+    this.view.setUint32(at, value, true);
   }
 
   f64(value: number): void {
-    this.view.setFloat64(this.reserve(8), value, true);
+    const at = this.reserve(8); // first: it may replace the view
+    this.view.setFloat64(at, value, true);
   }
 
   bytes(source: Uint8Array): void {
