@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync, existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { ExternalError, UserError } from '../base/errors.ts';
+import { controlFile, type ControlAddress, type ControlRequest } from './control-server.ts';
+
+/** The commands that give orders to jobs running on this machine. */
+export function createControlCommands(print: (value: unknown, isJson: boolean) => void): Command[] {
+  const withData = (command: Command): Command =>
+    command.option('--data <folder>', 'folder for local data that the job was started with', '.tidemark').option('--json', 'print JSON');
+  const list = withData(new Command('list').description('Lists the jobs running on this machine.')).action((options: Options) => {
+    print(listJobs(options.data), options.json === true);
+  });
+  const info = withData(new Command('info').description('Shows the status of a running job.').argument('<job>', 'name of the job'));
+  info.action(async (job: string, options: Options) => print(await order(job, options, { verb: 'status' }), options.json === true));
+  const checkpoint = withData(new Command('checkpoint').description('Takes a checkpoint now.').argument('<job>', 'name of the job'));
+  checkpoint.action(async (job: string, options: Options) => print(await order(job, options, { verb: 'checkpoint' }), options.json === true));
+  const savepoint = withData(
+    new Command('savepoint')
+      .description('Writes a self-contained savepoint; the job goes on.')
+      .argument('<job>', 'name of the job')
+      .argument('<url>', 'empty folder or s3://bucket/prefix'),
+  );
+  savepoint.action(async (job: string, url: string, options: Options) =>
+    print(await order(job, options, { verb: 'savepoint', target: absolute(url) }), options.json === true),
+  );
+  const stop = withData(new Command('stop').description('Stops a job with a last checkpoint.').argument('<job>', 'name of the job'))
+    .option('--drain', 'end all sources first, so that every window fires')
+    .option('--savepoint <url>', 'write a savepoint before');
+  stop.action(async (job: string, options: Options & { drain?: boolean; savepoint?: string }) => {
+    const savepointUrl = options.savepoint === undefined ? undefined : absolute(options.savepoint);
+    print(await order(job, options, { verb: 'stop', drain: options.drain === true, savepoint: savepointUrl }), options.json === true);
+  });
+  const cancel = withData(new Command('cancel').description('Ends a job at once, without a last checkpoint.').argument('<job>', 'name of the job'));
+  cancel.action(async (job: string, options: Options) => print(await order(job, options, { verb: 'cancel' }), options.json === true));
+  return [list, info, checkpoint, savepoint, stop, cancel];
+}
+
+interface Options {
+  readonly data: string;
+  readonly json?: boolean;
+}
+
+function listJobs(dataDirectory: string): readonly { readonly job: string; readonly pid: number }[] {
+  const directory = resolve(dataDirectory);
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.control.json'))
+    .map((name) => readAddress(`${directory}/${name}`))
+    .filter(({ pid }) => isAlive(pid))
+    .map(({ job, pid }) => ({ job, pid }));
+}
+
+async function order(job: string, options: Options, request: ControlRequest): Promise<unknown> {
+  const file = controlFile(resolve(options.data), job);
+  const address = existsSync(file) ? readAddress(file) : undefined;
+  if (address === undefined || !isAlive(address.pid)) {
+    throw new UserError('NOT_FOUND', `no job '${job}' is running with the data folder ${options.data}`, {
+      hint: 'tidemark list shows what runs; --data must be the folder the job was started with.',
+    });
+  }
+  let response: Response;
+  try {
+    response = await fetch(`http://127.0.0.1:${address.port}/`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${address.token}` },
+      body: JSON.stringify(request),
+    });
+  } catch (error) {
+    throw new ExternalError('CONNECTION', `the job '${job}' (process ${address.pid}) does not answer`, { cause: error });
+  }
+  const body = (await response.json()) as { readonly error?: string };
+  if (!response.ok) throw new ExternalError('CONNECTION', body.error ?? `the job answered ${response.status}`);
+  return body;
+}
+
+function readAddress(file: string): ControlAddress {
+  return JSON.parse(readFileSync(file, 'utf8')) as ControlAddress;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The job's process may have another working directory: folders are sent as absolute paths. */
+function absolute(url: string): string {
+  return /^[a-z0-9]+:/i.test(url) ? url : resolve(url);
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { describeError, UserError } from '../base/errors.ts';
+import { createControlCommands } from './control-commands.ts';
+import { EXIT_CODES, exitCodeOf } from './exit-code.ts';
+import { runCommand } from './run-command.ts';
+
+/** The `tidemark` command. */
+async function main(argv: readonly string[]): Promise<number> {
+  // `run` takes its options from the job's module, so it parses them itself.
+  if (argv[0] === 'run' && argv[1] !== '--help' && argv[1] !== '-h') return await runCommand(argv.slice(1));
+  const program = new Command('tidemark')
+    .description("Stream processing with Apache Flink's semantics, on Node alone.")
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError();
+  program.addCommand(
+    new Command('run')
+      .description('Runs a job. tidemark run JOB --help lists its options and parameters.')
+      .argument('<job>', 'path of a module whose default export is a job')
+      .argument('[options...]', 'see tidemark run JOB --help'),
+  );
+  for (const command of createControlCommands(print)) program.addCommand(command.exitOverride().configureOutput({ outputError: () => {} }));
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return EXIT_CODES.OK;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0 || error.code === 'commander.help') return EXIT_CODES.OK;
+    throw new UserError('CONFIGURATION', error.message.replace(/^error: /, ''), { hint: 'tidemark --help lists the commands.' });
+  }
+}
+
+function print(value: unknown, isJson: boolean): void {
+  if (isJson) process.stdout.write(`${JSON.stringify(value)}\n`);
+  else if (Array.isArray(value)) process.stdout.write(value.length === 0 ? 'no jobs are running\n' : `${value.map(formatFields).join('\n')}\n`);
+  else process.stdout.write(`${formatFields(value, '\n')}\n`);
+}
+
+function formatFields(value: unknown, separator: string | number = '  '): string {
+  const between = typeof separator === 'string' ? separator : '  ';
+  return Object.entries(value as Record<string, unknown>)
+    .filter(([, field]) => field !== undefined)
+    .map(([name, field]) => `${name}: ${typeof field === 'object' ? JSON.stringify(field) : String(field)}`)
+    .join(between);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`tidemark: ${describeError(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}
+// Connections kept alive by clients of servers must not keep a finished job's process.
+process.exit();

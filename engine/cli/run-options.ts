@@ -1,0 +1,117 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { UserError } from '../base/errors.ts';
+import type { JobDefinition } from '../graph/job-definition.ts';
+import { durationMs } from '../time/duration.ts';
+import { parseByteSize } from './byte-size.ts';
+import { paramFlags, parseParams, variableName } from './job-params.ts';
+import type { LogLevel } from './logger.ts';
+
+/** Options of `tidemark run`, the same for every job. */
+export interface RunOptions {
+  readonly parallelism: number;
+  readonly maxParallelism: number | undefined;
+  readonly checkpointIntervalMs: number;
+  readonly checkpointTimeoutMs: number;
+  /** Address of checkpoint storage. */
+  readonly checkpoints: string;
+  readonly dataDirectory: string;
+  readonly stateStore: 'rocksdb' | 'heap';
+  readonly cacheBytes: number;
+  readonly fromSavepoint: string | undefined;
+  readonly allowNonRestoredState: boolean;
+  readonly restart: 'exponential-delay' | 'fixed-delay' | 'failure-rate' | 'none';
+  readonly logLevel: LogLevel;
+  readonly isJson: boolean;
+  readonly isStatusShown: boolean;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+const OPTIONS = {
+  parallelism: ['--parallelism <n>', 'subtasks per operator', '1'],
+  maxParallelism: ['--max-parallelism <n>', 'number of key groups, fixed for the life of the state (default: 32768)', undefined],
+  checkpointInterval: ['--checkpoint-interval <duration>', 'time between checkpoints', '10s'],
+  checkpointTimeout: ['--checkpoint-timeout <duration>', 'a checkpoint that takes longer is given up', '10m'],
+  checkpoints: ['--checkpoints <url>', 'where checkpoints go: a folder or s3://bucket/prefix (default: DATA/checkpoints)', undefined],
+  data: ['--data <folder>', 'folder for local data', '.tidemark'],
+  state: ['--state <store>', 'working store of keyed state: rocksdb (larger than memory) or heap', 'rocksdb'],
+  cache: ['--cache <size>', 'memory for the page caches of keyed state', '256MB'],
+  fromSavepoint: ['--from-savepoint <url>', 'start from this savepoint, when the job has no checkpoint yet', undefined],
+  restart: ['--restart <strategy>', 'after a failure: exponential-delay, fixed-delay, failure-rate or none', 'exponential-delay'],
+  logLevel: ['--log-level <level>', 'debug, info, warn, error or silent', 'info'],
+} as const;
+
+/** The command of one job: the common options, then the job's own parameters. */
+export function createRunCommand(job: JobDefinition, jobPath: string): Command {
+  const command = new Command('run')
+    .usage(`${jobPath} [options]`)
+    .description(job.description ?? `Runs the job '${job.name}'.`)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .argument('[extra...]')
+    .optionsGroup('Options:');
+  for (const [name, [flags, description, defaultText]] of Object.entries(OPTIONS)) {
+    const shown = defaultText === undefined ? description : `${description} (default: ${defaultText})`;
+    command.addOption(new Option(flags, `${shown} [${variableName(name)}]`));
+  }
+  command.addOption(new Option('--allow-non-restored-state', 'drop state of operators that the job no longer has'));
+  command.addOption(new Option('--json', 'log and summary as JSON lines'));
+  command.addOption(new Option('--no-status', 'show no status line'));
+  for (const param of paramFlags(job.params)) {
+    const hint = [
+      param.description,
+      param.choices === undefined ? '' : `one of ${param.choices.join(', ')}`,
+      param.isRequired ? '(required)' : param.defaultText === undefined ? '' : `(default: ${param.defaultText})`,
+      `[${param.variable}]`,
+    ];
+    const option = new Option(`${param.flag}${param.type === 'boolean' ? ' [bool]' : ' <value>'}`, hint.filter((part) => part !== '').join(' '));
+    command.addOption(option.helpGroup(`Parameters of ${job.name}:`));
+  }
+  command.addHelpText(
+    'after',
+    '\nEach option can also be given as the environment variable in brackets; a flag wins.\n' +
+      'SIGINT and SIGTERM stop the job cleanly with a last checkpoint; the next run goes on there. A second one interrupts.\n' +
+      'Exit codes: 0 done, 1 the job failed, 2 wrong usage or job definition, 3 another instance took over, 130 interrupted.',
+  );
+  return command;
+}
+
+/** @throws UserError CONFIGURATION naming the flag, what was expected and what was found. */
+export function parseRunOptions(
+  job: JobDefinition,
+  values: Readonly<Record<string, unknown>>,
+  variables: Readonly<Record<string, string | undefined>>,
+): RunOptions {
+  const text = (name: keyof typeof OPTIONS): string | undefined =>
+    (values[name] as string | undefined) ?? variables[variableName(name)] ?? OPTIONS[name][2];
+  const data = resolve(text('data')!);
+  return {
+    parallelism: positiveInteger(text('parallelism')!, '--parallelism'),
+    maxParallelism: text('maxParallelism') === undefined ? undefined : positiveInteger(text('maxParallelism')!, '--max-parallelism'),
+    checkpointIntervalMs: durationMs(text('checkpointInterval')!),
+    checkpointTimeoutMs: durationMs(text('checkpointTimeout')!),
+    checkpoints: text('checkpoints') ?? `${data}/checkpoints`,
+    dataDirectory: data,
+    stateStore: choice(text('state')!, ['rocksdb', 'heap'], '--state'),
+    cacheBytes: parseByteSize(text('cache')!, '--cache'),
+    fromSavepoint: text('fromSavepoint'),
+    allowNonRestoredState: values['allowNonRestoredState'] === true,
+    restart: choice(text('restart')!, ['exponential-delay', 'fixed-delay', 'failure-rate', 'none'], '--restart'),
+    logLevel: choice(text('logLevel')!, ['debug', 'info', 'warn', 'error', 'silent'], '--log-level'),
+    isJson: values['json'] === true,
+    isStatusShown: values['status'] !== false,
+    params: parseParams(job.params, values, variables),
+  };
+}
+
+function positiveInteger(text: string, flag: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new UserError('CONFIGURATION', `${flag}: expected a positive integer, found '${text}'`);
+}
+
+function choice<T extends string>(text: string, choices: readonly T[], flag: string): T {
+  const found = choices.find((candidate) => candidate === text);
+  if (found !== undefined) return found;
+  throw new UserError('CONFIGURATION', `${flag}: expected one of ${choices.join(', ')}, found '${text}'`);
+}
