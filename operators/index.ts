@@ -26,7 +26,8 @@ export type { Infer, Schema } from '../state/schema/schema.ts';
 
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { DataStream, type KeySelector } from './data-stream.ts';
-export { defineJob, isJobDefinition, type JobDefinition } from './define-job.ts';
+export { defineJob, type JobSource } from './define-job.ts';
+export type { JobCompanion, JobDefinition } from '../engine/graph/job-definition.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export type { Collector } from './process/collector.ts';
 export {

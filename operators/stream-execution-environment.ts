@@ -1,4 +1,4 @@
-import type { JobOptions, StreamGraph } from '../engine/graph/stream-graph.ts';
+import type { StreamGraph } from '../engine/graph/stream-graph.ts';
 import type { Source, SourceSplit } from '../engine/task/source.ts';
 import { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
 import { DataStream } from './data-stream.ts';
@@ -8,22 +8,6 @@ import { type OperatorOptions, StreamGraphBuilder } from './stream-graph-builder
 /** Where a job begins: sources come from it, and it holds the graph that the calls on their streams write. */
 export class StreamExecutionEnvironment {
   readonly #graph = new StreamGraphBuilder();
-  #options: JobOptions;
-
-  constructor(options: JobOptions = {}) {
-    this.#options = options;
-  }
-
-  /** Options of the whole job. */
-  get options(): JobOptions {
-    return this.#options;
-  }
-
-  /** Overrides options of the whole job; flags of the command line override these. */
-  configure(options: JobOptions): this {
-    this.#options = { ...this.#options, ...options };
-    return this;
-  }
 
   /**
    * A stream of a source's records.
