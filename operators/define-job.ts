@@ -1,7 +1,13 @@
 import type { z } from 'zod';
 import type { Environment } from '../engine/base/environment.ts';
 import { UserError } from '../engine/base/errors.ts';
-import type { CompanionContext, JobCompanion, JobDefinition, ParamsOf, ParamsShape } from '../engine/graph/job-definition.ts';
+import type {
+  CompanionContext,
+  JobCompanion,
+  JobDefinition,
+  ParamsOf,
+  ParamsShape,
+} from '../engine/graph/job-definition.ts';
 import type { JobOptions } from '../engine/graph/stream-graph.ts';
 import { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 
@@ -26,9 +32,13 @@ const JOB_NAME = /^[a-z0-9][a-z0-9._-]*$/;
 export function defineJob<const P extends ParamsShape = Record<never, z.ZodType>>(job: JobSource<P>): JobDefinition<P> {
   if (!JOB_NAME.test(job.name)) {
     const suggestion = job.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-    throw new UserError('JOB_DEFINITION', `expected a job name of lower-case letters, digits, dots and dashes, found '${job.name}'`, {
-      hint: `The name is part of paths in the checkpoint storage: try '${suggestion}'.`,
-    });
+    throw new UserError(
+      'JOB_DEFINITION',
+      `expected a job name of lower-case letters, digits, dots and dashes, found '${job.name}'`,
+      {
+        hint: `The name is part of paths in the checkpoint storage: try '${suggestion}'.`,
+      },
+    );
   }
   return {
     name: job.name,

@@ -109,7 +109,10 @@ export class ByteReader {
   /** Moves past `byteCount` bytes and returns where they start. */
   take(byteCount: number): number {
     const at = this.offset;
-    assert(byteCount >= 0 && at + byteCount <= this.end, () => `read of ${byteCount} bytes at ${at} passes the end ${this.end}`);
+    assert(
+      byteCount >= 0 && at + byteCount <= this.end,
+      () => `read of ${byteCount} bytes at ${at} passes the end ${this.end}`,
+    );
     this.offset = at + byteCount;
     return at;
   }

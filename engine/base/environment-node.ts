@@ -116,13 +116,16 @@ async function translate<T>(path: string, operation: () => Promise<T>): Promise<
     return await operation();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') throw new ExternalError('NOT_FOUND', `no such file: ${path}`, { cause: error, retryable: false });
+    if (code === 'ENOENT')
+      throw new ExternalError('NOT_FOUND', `no such file: ${path}`, { cause: error, retryable: false });
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       throw new ExternalError('STORAGE_FULL', `no space left for ${path}`, {
         cause: error,
         hint: 'Free disk space or point the job at another volume; the job goes on from its last checkpoint.',
       });
     }
-    throw new ExternalError('STORAGE', `file operation failed on ${path}: ${(error as Error).message}`, { cause: error });
+    throw new ExternalError('STORAGE', `file operation failed on ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -90,7 +90,8 @@ export class VirtualEnvironment implements Environment {
         idleTurns = 0;
         continue;
       }
-      if (++idleTurns > 100) throw new InternalError(`deadlock at virtual time ${this.#nowMs}: nothing is ready and no timer is set`);
+      if (++idleTurns > 100)
+        throw new InternalError(`deadlock at virtual time ${this.#nowMs}: nothing is ready and no timer is set`);
     }
   }
 
@@ -117,7 +118,8 @@ export class VirtualEnvironment implements Environment {
   #fireNextTimer(untilMs: number): boolean {
     let next: VirtualTimer | undefined;
     for (const timer of this.#timers) {
-      if (next === undefined || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order)) next = timer;
+      if (next === undefined || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order))
+        next = timer;
     }
     if (next === undefined || next.atMs > untilMs) return false;
     this.#timers.delete(next);

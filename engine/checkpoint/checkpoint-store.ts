@@ -41,10 +41,19 @@ export class CheckpointStore {
     const stored = await this.storage.get(this.#pointerKey());
     const before = stored === undefined ? undefined : parsePointer(stored.bytes, this.storage.url(this.#pointerKey()));
     const attempt = (before?.attempt ?? 0) + 1;
-    const pointer: LatestPointer = { format: 1, attempt, checkpointId: before?.checkpointId, retained: before?.retained ?? [] };
+    const pointer: LatestPointer = {
+      format: 1,
+      attempt,
+      checkpointId: before?.checkpointId,
+      retained: before?.retained ?? [],
+    };
     this.#etag = stored?.etag;
     await this.#swap(pointer);
-    return { attempt, candidates: pointer.retained, lastCheckpointId: Math.max(0, ...pointer.retained, pointer.checkpointId ?? 0) };
+    return {
+      attempt,
+      candidates: pointer.retained,
+      lastCheckpointId: Math.max(0, ...pointer.retained, pointer.checkpointId ?? 0),
+    };
   }
 
   /** Leaves corrupt checkpoints out of the retained ones; takes effect with the next commit. */
@@ -72,7 +81,8 @@ export class CheckpointStore {
   async read(checkpointId: number): Promise<CheckpointManifest> {
     const key = this.manifestKey(checkpointId);
     const stored = await this.storage.get(key);
-    if (stored === undefined) throw new CheckpointCorruptError(`checkpoint ${checkpointId} is missing at ${this.storage.url(key)}`);
+    if (stored === undefined)
+      throw new CheckpointCorruptError(`checkpoint ${checkpointId} is missing at ${this.storage.url(key)}`);
     return parseManifest(stored.bytes, this.storage.url(key));
   }
 
@@ -87,10 +97,13 @@ export class CheckpointStore {
       this.#pointer = pointer;
     } catch (error) {
       if (!(error instanceof PreconditionFailedError)) throw error;
-      throw new OwnershipLostError(`another attempt has taken over the checkpoints of ${this.prefix} in ${this.storage.description}`, {
-        cause: error,
-        hint: 'Only one instance of a job may run on a checkpoint folder; this one stops and has committed nothing more.',
-      });
+      throw new OwnershipLostError(
+        `another attempt has taken over the checkpoints of ${this.prefix} in ${this.storage.description}`,
+        {
+          cause: error,
+          hint: 'Only one instance of a job may run on a checkpoint folder; this one stops and has committed nothing more.',
+        },
+      );
     }
   }
 

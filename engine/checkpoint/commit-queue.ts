@@ -47,9 +47,13 @@ export class CommitQueue {
   add(commits: readonly PendingCommit[]): void {
     for (const commit of commits) {
       if (!this.#committers.has(commit.sinkUid)) {
-        throw new UserError('STATE_INCOMPATIBLE', `checkpoint ${commit.checkpointId} holds uncommitted results of the sink '${commit.sinkUid}', which the job does not have`, {
-          hint: 'Run the job once with that sink, so that its results are committed, before removing it.',
-        });
+        throw new UserError(
+          'STATE_INCOMPATIBLE',
+          `checkpoint ${commit.checkpointId} holds uncommitted results of the sink '${commit.sinkUid}', which the job does not have`,
+          {
+            hint: 'Run the job once with that sink, so that its results are committed, before removing it.',
+          },
+        );
       }
       this.#pending.push(commit);
     }
@@ -85,7 +89,10 @@ export class CommitQueue {
             this.#onFatal(error);
             return;
           }
-          this.#logger.warn(`commit of checkpoint ${commit.checkpointId} to '${sinkUid}' failed, trying again`, { reason: error.message, retryMs });
+          this.#logger.warn(`commit of checkpoint ${commit.checkpointId} to '${sinkUid}' failed, trying again`, {
+            reason: error.message,
+            retryMs,
+          });
           await this.#environment.scheduler.delay(retryMs);
           retryMs = Math.min(RETRY_MAX_MS, retryMs * 2);
         }

@@ -1,5 +1,5 @@
 import type { Environment, TimerHandle } from '../base/environment.ts';
-import { ExternalError, OwnershipLostError, PreconditionFailedError, TidemarkError } from '../base/errors.ts';
+import { ExternalError, OwnershipLostError, PreconditionFailedError, type TidemarkError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import type { Json } from '../task/source.ts';
@@ -10,7 +10,9 @@ import type { StateFileRegistry } from './state-file-registry.ts';
 
 /** What one task reports for a checkpoint: a part of each of its operators' snapshots, and what its sinks prepared. */
 export interface TaskAcknowledgement {
-  readonly operators: readonly (Omit<OperatorSnapshot, 'subtasks' | 'enumerator'> & { readonly subtask: SubtaskSnapshot })[];
+  readonly operators: readonly (Omit<OperatorSnapshot, 'subtasks' | 'enumerator'> & {
+    readonly subtask: SubtaskSnapshot;
+  })[];
   readonly commits: readonly { readonly sinkUid: string; readonly committables: readonly Json[] }[];
 }
 
@@ -132,7 +134,9 @@ export class CheckpointCoordinator {
       const pending = this.#pending;
       this.#pending = undefined;
       pending.timeout.cancel();
-      pending.reject(new ExternalError('CANCELED', `checkpoint ${pending.barrier.checkpointId} was canceled with its attempt`));
+      pending.reject(
+        new ExternalError('CANCELED', `checkpoint ${pending.barrier.checkpointId} was canceled with its attempt`),
+      );
     }
   }
 
@@ -154,7 +158,12 @@ export class CheckpointCoordinator {
 
   acknowledge(taskId: number, checkpointId: number, acknowledgement: TaskAcknowledgement): void {
     const pending = this.#pending;
-    if (pending === undefined || pending.barrier.checkpointId !== checkpointId || !pending.waitingTaskIds.delete(taskId)) return;
+    if (
+      pending === undefined ||
+      pending.barrier.checkpointId !== checkpointId ||
+      !pending.waitingTaskIds.delete(taskId)
+    )
+      return;
     pending.acknowledgements.push(acknowledgement);
     if (pending.waitingTaskIds.size > 0) return;
     void this.#complete(pending);
@@ -164,7 +173,14 @@ export class CheckpointCoordinator {
   decline(taskId: number, checkpointId: number, error: unknown): void {
     const pending = this.#pending;
     if (pending === undefined || pending.barrier.checkpointId !== checkpointId) return;
-    this.#fail(pending, new ExternalError('CHECKPOINT_FAILED', `task '${this.#participants.taskName(taskId)}' could not take checkpoint ${checkpointId}`, { cause: error }));
+    this.#fail(
+      pending,
+      new ExternalError(
+        'CHECKPOINT_FAILED',
+        `task '${this.#participants.taskName(taskId)}' could not take checkpoint ${checkpointId}`,
+        { cause: error },
+      ),
+    );
   }
 
   #schedule(delayMs: number | undefined): void {
@@ -218,9 +234,13 @@ export class CheckpointCoordinator {
     });
     this.#fail(
       pending,
-      new ExternalError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} expired after ${this.#options.timeoutMs} ms; not acknowledged by ${reasons.join(', ')}`, {
-        hint: 'Find what holds the named task up (a slow sink, backpressure), or raise the checkpoint timeout.',
-      }),
+      new ExternalError(
+        'CHECKPOINT_FAILED',
+        `checkpoint ${checkpointId} expired after ${this.#options.timeoutMs} ms; not acknowledged by ${reasons.join(', ')}`,
+        {
+          hint: 'Find what holds the named task up (a slow sink, backpressure), or raise the checkpoint timeout.',
+        },
+      ),
     );
   }
 
@@ -245,8 +265,12 @@ export class CheckpointCoordinator {
         pending.reject(error);
         this.#onFatal(error);
       } else {
-        const reason = error instanceof PreconditionFailedError ? 'its id is taken' : 'its manifest could not be stored';
-        this.#fail(pending, new ExternalError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} failed: ${reason}`, { cause: error }));
+        const reason =
+          error instanceof PreconditionFailedError ? 'its id is taken' : 'its manifest could not be stored';
+        this.#fail(
+          pending,
+          new ExternalError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} failed: ${reason}`, { cause: error }),
+        );
       }
     }
   }
@@ -268,7 +292,8 @@ export class CheckpointCoordinator {
     }
     const pendingCommits: PendingCommit[] = [...this.#commits.pending];
     for (const [sinkUid, committables] of committablesBySink) {
-      if (committables.length > 0) pendingCommits.push({ sinkUid, checkpointId: pending.barrier.checkpointId, committables });
+      if (committables.length > 0)
+        pendingCommits.push({ sinkUid, checkpointId: pending.barrier.checkpointId, committables });
     }
     return {
       format: 1,

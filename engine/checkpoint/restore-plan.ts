@@ -21,9 +21,13 @@ export const NOTHING_TO_RESTORE: SubtaskRestore = { keyedFiles: [], operatorStat
  */
 export function checkRestorable(manifest: CheckpointManifest, graph: JobGraph, options: RestoreOptions): void {
   if (manifest.jobName !== options.jobName) {
-    throw new UserError('STATE_INCOMPATIBLE', `the checkpoint is of job '${manifest.jobName}', expected '${options.jobName}' (${options.where})`, {
-      hint: 'Point --checkpoints at the folder of this job, or at an empty one to start anew.',
-    });
+    throw new UserError(
+      'STATE_INCOMPATIBLE',
+      `the checkpoint is of job '${manifest.jobName}', expected '${options.jobName}' (${options.where})`,
+      {
+        hint: 'Point --checkpoints at the folder of this job, or at an empty one to start anew.',
+      },
+    );
   }
   const uids = new Set<string>();
   for (const vertex of graph.vertices) for (const node of vertex.nodes) if (node.uid !== undefined) uids.add(node.uid);
@@ -36,9 +40,13 @@ export function checkRestorable(manifest: CheckpointManifest, graph: JobGraph, o
       );
     }
     if (!uids.has(operator.uid) && hasState(operator) && !options.allowNonRestoredState) {
-      throw new UserError('STATE_INCOMPATIBLE', `the checkpoint holds state of '${operator.uid}' (${operator.name}), which the job does not have (${options.where})`, {
-        hint: 'Give the operator its old uid back, or drop its state on purpose with --allow-non-restored-state.',
-      });
+      throw new UserError(
+        'STATE_INCOMPATIBLE',
+        `the checkpoint holds state of '${operator.uid}' (${operator.name}), which the job does not have (${options.where})`,
+        {
+          hint: 'Give the operator its old uid back, or drop its state on purpose with --allow-non-restored-state.',
+        },
+      );
     }
   }
 }
@@ -53,20 +61,30 @@ export interface RestoreOptions {
 /** Assigns an operator's stored state to a subtask at any parallelism. Pure. */
 export function planSubtaskRestore(
   snapshot: OperatorSnapshot,
-  subtask: { readonly subtaskIndex: number; readonly parallelism: number; readonly keyGroupStart: number; readonly keyGroupEnd: number },
+  subtask: {
+    readonly subtaskIndex: number;
+    readonly parallelism: number;
+    readonly keyGroupStart: number;
+    readonly keyGroupEnd: number;
+  },
 ): SubtaskRestore {
   const { subtaskIndex, parallelism, keyGroupStart, keyGroupEnd } = subtask;
   const keyedFiles = snapshot.subtasks.flatMap((stored) =>
     stored.keyedFiles.filter((file) => file.keyGroupStart < keyGroupEnd && keyGroupStart < file.keyGroupEnd),
   );
-  const writerStates = snapshot.subtasks.flatMap((stored) => stored.writerStates ?? []).filter((_, i) => i % parallelism === subtaskIndex);
+  const writerStates = snapshot.subtasks
+    .flatMap((stored) => stored.writerStates ?? [])
+    .filter((_, i) => i % parallelism === subtaskIndex);
   const names = new Set(snapshot.subtasks.flatMap((stored) => stored.operatorStates.map((state) => state.name)));
   const operatorStates = [...names].map((name): OperatorStateSnapshot => {
     const parts = snapshot.subtasks.flatMap((stored) => stored.operatorStates.filter((state) => state.name === name));
     const first = parts[0]!;
     if (first.mode === 'broadcast') return first;
     const entries = parts.flatMap((part) => part.entries);
-    return { ...first, entries: first.mode === 'union' ? entries : entries.filter((_, i) => i % parallelism === subtaskIndex) };
+    return {
+      ...first,
+      entries: first.mode === 'union' ? entries : entries.filter((_, i) => i % parallelism === subtaskIndex),
+    };
   });
   return { keyedFiles, operatorStates, writerStates };
 }

@@ -13,9 +13,15 @@ const MANIFEST_KEY = 'savepoint.json';
  * @param manifest of a full checkpoint whose sink commits are all done.
  * @throws UserError CONFIGURATION when the folder holds a savepoint already.
  */
-export async function writeSavepoint(manifest: CheckpointManifest, from: ObjectStorage, to: ObjectStorage): Promise<void> {
+export async function writeSavepoint(
+  manifest: CheckpointManifest,
+  from: ObjectStorage,
+  to: ObjectStorage,
+): Promise<void> {
   if ((await to.get(MANIFEST_KEY)) !== undefined) {
-    throw new UserError('CONFIGURATION', `${to.description} already holds a savepoint`, { hint: 'Give each savepoint a folder of its own.' });
+    throw new UserError('CONFIGURATION', `${to.description} already holds a savepoint`, {
+      hint: 'Give each savepoint a folder of its own.',
+    });
   }
   const copied = await copyFiles(manifest, from, to, 'state');
   await to.put(MANIFEST_KEY, encodeJson({ ...copied, kind: 'savepoint', pendingCommits: [] }), { ifAbsent: true });
@@ -27,7 +33,11 @@ export async function writeSavepoint(manifest: CheckpointManifest, from: ObjectS
  * @param prefix key prefix for the copies.
  * @throws UserError NOT_FOUND when there is no savepoint.
  */
-export async function importSavepoint(from: ObjectStorage, to: ObjectStorage, prefix: string): Promise<CheckpointManifest> {
+export async function importSavepoint(
+  from: ObjectStorage,
+  to: ObjectStorage,
+  prefix: string,
+): Promise<CheckpointManifest> {
   const stored = await from.get(MANIFEST_KEY);
   if (stored === undefined) {
     throw new UserError('NOT_FOUND', `there is no savepoint in ${from.description}`, {
@@ -38,7 +48,12 @@ export async function importSavepoint(from: ObjectStorage, to: ObjectStorage, pr
   return await copyFiles(manifest, from, to, prefix);
 }
 
-async function copyFiles(manifest: CheckpointManifest, from: ObjectStorage, to: ObjectStorage, prefix: string): Promise<CheckpointManifest> {
+async function copyFiles(
+  manifest: CheckpointManifest,
+  from: ObjectStorage,
+  to: ObjectStorage,
+  prefix: string,
+): Promise<CheckpointManifest> {
   const operators = { ...manifest.operators };
   for (const [uid, operator] of Object.entries(manifest.operators)) {
     const subtasks = [];
@@ -46,7 +61,8 @@ async function copyFiles(manifest: CheckpointManifest, from: ObjectStorage, to: 
       const keyedFiles: StateFile[] = [];
       for (const file of subtask.keyedFiles) {
         const stored = await from.get(file.key);
-        if (stored === undefined) throw new UserError('CHECKPOINT_CORRUPT', `the state file ${from.url(file.key)} is missing`);
+        if (stored === undefined)
+          throw new UserError('CHECKPOINT_CORRUPT', `the state file ${from.url(file.key)} is missing`);
         const key = `${prefix}/${uid}-${subtask.subtaskIndex}-${keyedFiles.length}`;
         await to.put(key, stored.bytes);
         keyedFiles.push({ ...file, key });

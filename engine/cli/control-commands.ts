@@ -7,14 +7,26 @@ import { controlFile, type ControlAddress, type ControlRequest } from './control
 /** The commands that give orders to jobs running on this machine. */
 export function createControlCommands(print: (value: unknown, isJson: boolean) => void): Command[] {
   const withData = (command: Command): Command =>
-    command.option('--data <folder>', 'folder for local data that the job was started with', '.tidemark').option('--json', 'print JSON');
-  const list = withData(new Command('list').description('Lists the jobs running on this machine.')).action((options: Options) => {
-    print(listJobs(options.data), options.json === true);
-  });
-  const info = withData(new Command('info').description('Shows the status of a running job.').argument('<job>', 'name of the job'));
-  info.action(async (job: string, options: Options) => print(await order(job, options, { verb: 'status' }), options.json === true));
-  const checkpoint = withData(new Command('checkpoint').description('Takes a checkpoint now.').argument('<job>', 'name of the job'));
-  checkpoint.action(async (job: string, options: Options) => print(await order(job, options, { verb: 'checkpoint' }), options.json === true));
+    command
+      .option('--data <folder>', 'folder for local data that the job was started with', '.tidemark')
+      .option('--json', 'print JSON');
+  const list = withData(new Command('list').description('Lists the jobs running on this machine.')).action(
+    (options: Options) => {
+      print(listJobs(options.data), options.json === true);
+    },
+  );
+  const info = withData(
+    new Command('info').description('Shows the status of a running job.').argument('<job>', 'name of the job'),
+  );
+  info.action(async (job: string, options: Options) =>
+    print(await order(job, options, { verb: 'status' }), options.json === true),
+  );
+  const checkpoint = withData(
+    new Command('checkpoint').description('Takes a checkpoint now.').argument('<job>', 'name of the job'),
+  );
+  checkpoint.action(async (job: string, options: Options) =>
+    print(await order(job, options, { verb: 'checkpoint' }), options.json === true),
+  );
   const savepoint = withData(
     new Command('savepoint')
       .description('Writes a self-contained savepoint; the job goes on.')
@@ -24,15 +36,26 @@ export function createControlCommands(print: (value: unknown, isJson: boolean) =
   savepoint.action(async (job: string, url: string, options: Options) =>
     print(await order(job, options, { verb: 'savepoint', target: absolute(url) }), options.json === true),
   );
-  const stop = withData(new Command('stop').description('Stops a job with a last checkpoint.').argument('<job>', 'name of the job'))
+  const stop = withData(
+    new Command('stop').description('Stops a job with a last checkpoint.').argument('<job>', 'name of the job'),
+  )
     .option('--drain', 'end all sources first, so that every window fires')
     .option('--savepoint <url>', 'write a savepoint before');
   stop.action(async (job: string, options: Options & { drain?: boolean; savepoint?: string }) => {
     const savepointUrl = options.savepoint === undefined ? undefined : absolute(options.savepoint);
-    print(await order(job, options, { verb: 'stop', drain: options.drain === true, savepoint: savepointUrl }), options.json === true);
+    print(
+      await order(job, options, { verb: 'stop', drain: options.drain === true, savepoint: savepointUrl }),
+      options.json === true,
+    );
   });
-  const cancel = withData(new Command('cancel').description('Ends a job at once, without a last checkpoint.').argument('<job>', 'name of the job'));
-  cancel.action(async (job: string, options: Options) => print(await order(job, options, { verb: 'cancel' }), options.json === true));
+  const cancel = withData(
+    new Command('cancel')
+      .description('Ends a job at once, without a last checkpoint.')
+      .argument('<job>', 'name of the job'),
+  );
+  cancel.action(async (job: string, options: Options) =>
+    print(await order(job, options, { verb: 'cancel' }), options.json === true),
+  );
   return [list, info, checkpoint, savepoint, stop, cancel];
 }
 
@@ -67,7 +90,9 @@ async function order(job: string, options: Options, request: ControlRequest): Pr
       body: JSON.stringify(request),
     });
   } catch (error) {
-    throw new ExternalError('CONNECTION', `the job '${job}' (process ${address.pid}) does not answer`, { cause: error });
+    throw new ExternalError('CONNECTION', `the job '${job}' (process ${address.pid}) does not answer`, {
+      cause: error,
+    });
   }
   const body = (await response.json()) as { readonly error?: string };
   if (!response.ok) throw new ExternalError('CONNECTION', body.error ?? `the job answered ${response.status}`);

@@ -56,7 +56,12 @@ export async function startControlServer(options: {
     server.listen(0, '127.0.0.1', resolve);
   });
   const file = controlFile(options.dataDirectory, options.job);
-  const address: ControlAddress = { job: options.job, pid: process.pid, port: (server.address() as AddressInfo).port, token };
+  const address: ControlAddress = {
+    job: options.job,
+    pid: process.pid,
+    port: (server.address() as AddressInfo).port,
+    token,
+  };
   writeFileSync(file, JSON.stringify(address), { mode: 0o600 });
   return {
     close: async () => {

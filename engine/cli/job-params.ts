@@ -74,7 +74,9 @@ export function parseParams(
     problems.push(`${where}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}, found ${found}`);
   }
   if (problems.length > 0) {
-    throw new UserError('CONFIGURATION', problems.join('\n'), { hint: 'tidemark run JOB --help lists the parameters of the job.' });
+    throw new UserError('CONFIGURATION', problems.join('\n'), {
+      hint: 'tidemark run JOB --help lists the parameters of the job.',
+    });
   }
   return params;
 }
@@ -82,7 +84,8 @@ export function parseParams(
 function coerce(param: ParamFlag, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (param.type === 'number') return value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value;
-  if (param.type === 'boolean') return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;
+  if (param.type === 'boolean')
+    return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value;
   if (param.type === 'list') return value.split(',').map((item) => item.trim());
   return value;
 }

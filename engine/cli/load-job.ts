@@ -20,7 +20,9 @@ export async function loadJob(path: string): Promise<JobDefinition> {
   try {
     module = (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
   } catch (error) {
-    throw new UserError('JOB_NOT_FOUND', `the job module ${path} does not load: ${(error as Error).message}`, { cause: error });
+    throw new UserError('JOB_NOT_FOUND', `the job module ${path} does not load: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   const job = module.default as Partial<JobDefinition> | undefined;
   if (job === undefined || typeof job.name !== 'string' || typeof job.createGraph !== 'function') {

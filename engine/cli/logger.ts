@@ -13,7 +13,10 @@ export function createLogger(options: { level: LogLevel; isJson: boolean; before
     options.before?.();
     process.stderr.write(line);
   };
-  const target: PinoLogger = pino({ level: options.level, base: null }, { write: options.isJson ? write : (line) => write(`${humanLine(line)}\n`) });
+  const target: PinoLogger = pino(
+    { level: options.level, base: null },
+    { write: options.isJson ? write : (line) => write(`${humanLine(line)}\n`) },
+  );
   const log =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, fields: LogFields = {}): void => {
@@ -24,7 +27,9 @@ export function createLogger(options: { level: LogLevel; isJson: boolean; before
 
 /** Errors as text: the JSON form of an Error is empty. */
 function plain(fields: LogFields): LogFields {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]),
+  );
 }
 
 const LEVEL_NAMES: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warning', 50: 'error' };

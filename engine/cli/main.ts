@@ -20,20 +20,24 @@ async function main(argv: readonly string[]): Promise<number> {
       .argument('<job>', 'path of a module whose default export is a job')
       .argument('[options...]', 'see tidemark run JOB --help'),
   );
-  for (const command of createControlCommands(print)) program.addCommand(command.exitOverride().configureOutput({ outputError: () => {} }));
+  for (const command of createControlCommands(print))
+    program.addCommand(command.exitOverride().configureOutput({ outputError: () => {} }));
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return EXIT_CODES.OK;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0 || error.code === 'commander.help') return EXIT_CODES.OK;
-    throw new UserError('CONFIGURATION', error.message.replace(/^error: /, ''), { hint: 'tidemark --help lists the commands.' });
+    throw new UserError('CONFIGURATION', error.message.replace(/^error: /, ''), {
+      hint: 'tidemark --help lists the commands.',
+    });
   }
 }
 
 function print(value: unknown, isJson: boolean): void {
   if (isJson) process.stdout.write(`${JSON.stringify(value)}\n`);
-  else if (Array.isArray(value)) process.stdout.write(value.length === 0 ? 'no jobs are running\n' : `${value.map(formatFields).join('\n')}\n`);
+  else if (Array.isArray(value))
+    process.stdout.write(value.length === 0 ? 'no jobs are running\n' : `${value.map(formatFields).join('\n')}\n`);
   else process.stdout.write(`${formatFields(value, '\n')}\n`);
 }
 

@@ -33,10 +33,14 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     command.parse([...rest], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.OK; // --help
-    throw new UserError('CONFIGURATION', (error as Error).message.replace(/^error: /, ''), { hint: `tidemark run ${jobPath} --help` });
+    throw new UserError('CONFIGURATION', (error as Error).message.replace(/^error: /, ''), {
+      hint: `tidemark run ${jobPath} --help`,
+    });
   }
   if (command.args.length > 0) {
-    throw new UserError('CONFIGURATION', `unexpected argument '${command.args[0]}'`, { hint: `tidemark run ${jobPath} --help` });
+    throw new UserError('CONFIGURATION', `unexpected argument '${command.args[0]}'`, {
+      hint: `tidemark run ${jobPath} --help`,
+    });
   }
   const options = parseRunOptions(job, command.opts(), createNodeEnvironment().variables);
   return await new JobRun(job, options).run();
@@ -52,17 +56,30 @@ class JobRun {
   constructor(job: JobDefinition, options: RunOptions) {
     this.#job = job;
     this.#options = options;
-    const logger = createLogger({ level: options.logLevel, isJson: options.isJson, before: () => this.#statusLine?.clear() });
+    const logger = createLogger({
+      level: options.logLevel,
+      isJson: options.isJson,
+      before: () => this.#statusLine?.clear(),
+    });
     this.#environment = createNodeEnvironment({ logger });
   }
 
   async run(): Promise<number> {
     const { dataDirectory } = this.#options;
     mkdirSync(dataDirectory, { recursive: true });
-    const companion = await this.#job.companion?.({ environment: this.#environment, params: this.#options.params, dataDirectory });
+    const companion = await this.#job.companion?.({
+      environment: this.#environment,
+      params: this.#options.params,
+      dataDirectory,
+    });
     try {
       const execution = await this.#start({ ...this.#options.params, ...companion?.params });
-      const control = await startControlServer({ execution, job: this.#job.name, dataDirectory, environment: this.#environment });
+      const control = await startControlServer({
+        execution,
+        job: this.#job.name,
+        dataDirectory,
+        environment: this.#environment,
+      });
       try {
         return await this.#follow(execution, companion);
       } finally {
@@ -94,14 +111,17 @@ class JobRun {
       checkpointTimeout: options.checkpointTimeoutMs,
       cacheBytes: options.cacheBytes,
       restart: { kind: options.restart },
-      fromSavepoint: options.fromSavepoint === undefined ? undefined : await openStorage(this.#environment, options.fromSavepoint),
+      fromSavepoint:
+        options.fromSavepoint === undefined ? undefined : await openStorage(this.#environment, options.fromSavepoint),
       allowNonRestoredState: options.allowNonRestoredState,
     });
   }
 
   async #openPageStore(attempt: number): Promise<PageStore> {
     if (this.#options.stateStore === 'heap') return new HeapPageStore();
-    return await openRocksDbPageStore({ directory: `${this.#options.dataDirectory}/state/${this.#job.name}-${attempt % 2}` });
+    return await openRocksDbPageStore({
+      directory: `${this.#options.dataDirectory}/state/${this.#job.name}-${attempt % 2}`,
+    });
   }
 
   async #follow(execution: JobExecution, companion: JobCompanion | undefined): Promise<number> {
@@ -188,7 +208,10 @@ class JobRun {
   }
 
   #printResult(result: JobResult): void {
-    const where = result.lastCheckpointId === undefined ? '' : `; checkpoint ${result.lastCheckpointId} in ${this.#options.checkpoints}`;
+    const where =
+      result.lastCheckpointId === undefined
+        ? ''
+        : `; checkpoint ${result.lastCheckpointId} in ${this.#options.checkpoints}`;
     if (this.#options.isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
     else process.stdout.write(`${this.#job.name}: ${result.state}${where}\n`);
   }

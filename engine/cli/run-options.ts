@@ -29,15 +29,27 @@ export interface RunOptions {
 
 const OPTIONS = {
   parallelism: ['--parallelism <n>', 'subtasks per operator', '1'],
-  maxParallelism: ['--max-parallelism <n>', 'number of key groups, fixed for the life of the state (default: 32768)', undefined],
+  maxParallelism: [
+    '--max-parallelism <n>',
+    'number of key groups, fixed for the life of the state (default: 32768)',
+    undefined,
+  ],
   checkpointInterval: ['--checkpoint-interval <duration>', 'time between checkpoints', '10s'],
   checkpointTimeout: ['--checkpoint-timeout <duration>', 'a checkpoint that takes longer is given up', '10m'],
-  checkpoints: ['--checkpoints <url>', 'where checkpoints go: a folder or s3://bucket/prefix (default: DATA/checkpoints)', undefined],
+  checkpoints: [
+    '--checkpoints <url>',
+    'where checkpoints go: a folder or s3://bucket/prefix (default: DATA/checkpoints)',
+    undefined,
+  ],
   data: ['--data <folder>', 'folder for local data', '.tidemark'],
   state: ['--state <store>', 'working store of keyed state: rocksdb (larger than memory) or heap', 'rocksdb'],
   cache: ['--cache <size>', 'memory for the page caches of keyed state', '256MB'],
   fromSavepoint: ['--from-savepoint <url>', 'start from this savepoint, when the job has no checkpoint yet', undefined],
-  restart: ['--restart <strategy>', 'after a failure: exponential-delay, fixed-delay, failure-rate or none', 'exponential-delay'],
+  restart: [
+    '--restart <strategy>',
+    'after a failure: exponential-delay, fixed-delay, failure-rate or none',
+    'exponential-delay',
+  ],
   logLevel: ['--log-level <level>', 'debug, info, warn, error or silent', 'info'],
 } as const;
 
@@ -64,7 +76,10 @@ export function createRunCommand(job: JobDefinition, jobPath: string): Command {
       param.isRequired ? '(required)' : param.defaultText === undefined ? '' : `(default: ${param.defaultText})`,
       `[${param.variable}]`,
     ];
-    const option = new Option(`${param.flag}${param.type === 'boolean' ? ' [bool]' : ' <value>'}`, hint.filter((part) => part !== '').join(' '));
+    const option = new Option(
+      `${param.flag}${param.type === 'boolean' ? ' [bool]' : ' <value>'}`,
+      hint.filter((part) => part !== '').join(' '),
+    );
     command.addOption(option.helpGroup(`Parameters of ${job.name}:`));
   }
   command.addHelpText(
@@ -87,7 +102,8 @@ export function parseRunOptions(
   const data = resolve(text('data')!);
   return {
     parallelism: positiveInteger(text('parallelism')!, '--parallelism'),
-    maxParallelism: text('maxParallelism') === undefined ? undefined : positiveInteger(text('maxParallelism')!, '--max-parallelism'),
+    maxParallelism:
+      text('maxParallelism') === undefined ? undefined : positiveInteger(text('maxParallelism')!, '--max-parallelism'),
     checkpointIntervalMs: durationMs(text('checkpointInterval')!),
     checkpointTimeoutMs: durationMs(text('checkpointTimeout')!),
     checkpoints: text('checkpoints') ?? `${data}/checkpoints`,

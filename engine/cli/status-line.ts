@@ -23,7 +23,12 @@ export class StatusLine {
   #lastAtMs: number;
   #rate = 0;
 
-  constructor(options: { environment: Environment; stream: NodeJS.WriteStream; status: () => JobStatus; extra: () => string }) {
+  constructor(options: {
+    environment: Environment;
+    stream: NodeJS.WriteStream;
+    status: () => JobStatus;
+    extra: () => string;
+  }) {
     this.#environment = options.environment;
     this.#stream = options.stream;
     this.#status = options.status;
@@ -69,7 +74,9 @@ export class StatusLine {
     parts.push(`watermark ${formatWatermark(status.watermarkMs, this.#environment.clock.nowMs())}`);
     if (checkpoints.lastCheckpointId !== undefined && checkpoints.lastCompletedAtMs !== undefined) {
       const ageS = Math.round((this.#environment.clock.nowMs() - checkpoints.lastCompletedAtMs) / 1000);
-      parts.push(`checkpoint ${checkpoints.lastCheckpointId} ${ageS}s ago (${formatBytes(checkpoints.lastBytes)}, ${Math.round(checkpoints.lastDurationMs)} ms)`);
+      parts.push(
+        `checkpoint ${checkpoints.lastCheckpointId} ${ageS}s ago (${formatBytes(checkpoints.lastBytes)}, ${Math.round(checkpoints.lastDurationMs)} ms)`,
+      );
     }
     if (status.restartCount > 0) parts.push(`${status.restartCount} restarts`);
     const extra = this.#extra();

@@ -41,7 +41,12 @@ export class SingleChannelOutput extends ChannelOutput {
   #batch: RecordBatch;
 
   /** @param channels those that get control elements; default only `channel`. */
-  constructor(channel: Channel, keySelector: KeySelector | undefined, targetName: string, channels: readonly Channel[] = [channel]) {
+  constructor(
+    channel: Channel,
+    keySelector: KeySelector | undefined,
+    targetName: string,
+    channels: readonly Channel[] = [channel],
+  ) {
     super(channels);
     this.#channel = channel;
     this.#keySelector = keySelector;
@@ -147,9 +152,13 @@ export class BroadcastOutput extends RoutedOutput {
 
 function checkedKey(key: Key, value: unknown, targetName: string): Key {
   if (key === undefined || key === null) {
-    throw new UserError('JOB_DEFINITION', `the key selector before '${targetName}' returned ${String(key)} for the record ${preview(value)}`, {
-      hint: 'Filter such records out before keyBy, or give them a key of their own.',
-    });
+    throw new UserError(
+      'JOB_DEFINITION',
+      `the key selector before '${targetName}' returned ${String(key)} for the record ${preview(value)}`,
+      {
+        hint: 'Filter such records out before keyBy, or give them a key of their own.',
+      },
+    );
   }
   return key;
 }

@@ -54,7 +54,13 @@ export function createExecutionPlan(graph: JobGraph): ExecutionPlan {
     for (const [i, sourceTaskId] of sources.entries()) {
       for (const [j, targetTaskId] of targets.entries()) {
         if (isPairwise && i !== j) continue;
-        channels.push({ channelId: channels.length, edgeId: edge.edgeId, sourceTaskId, targetTaskId, inputIndex: edge.inputIndex });
+        channels.push({
+          channelId: channels.length,
+          edgeId: edge.edgeId,
+          sourceTaskId,
+          targetTaskId,
+          inputIndex: edge.inputIndex,
+        });
       }
     }
   }

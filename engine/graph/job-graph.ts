@@ -107,16 +107,24 @@ export function createJobGraph(graph: StreamGraph, options: JobOptions = {}): Jo
 
 function checkGraph(graph: StreamGraph, maxParallelism: number, parallelismOf: (node: StreamNode) => number): void {
   if (!Number.isInteger(maxParallelism) || maxParallelism < 1 || maxParallelism > DEFAULT_MAX_PARALLELISM) {
-    throw new UserError('CONFIGURATION', `max parallelism must be an integer in [1, ${DEFAULT_MAX_PARALLELISM}], found ${maxParallelism}`);
+    throw new UserError(
+      'CONFIGURATION',
+      `max parallelism must be an integer in [1, ${DEFAULT_MAX_PARALLELISM}], found ${maxParallelism}`,
+    );
   }
   if (!graph.nodes.some((node) => node.kind === 'source')) {
-    throw new UserError('JOB_DEFINITION', 'the job has no source', { hint: 'Start with env.fromSource(...) in build().' });
+    throw new UserError('JOB_DEFINITION', 'the job has no source', {
+      hint: 'Start with env.fromSource(...) in build().',
+    });
   }
   const nameByUid = new Map<string, string>();
   for (const node of graph.nodes) {
     const parallelism = parallelismOf(node);
     if (!Number.isInteger(parallelism) || parallelism < 1 || parallelism > maxParallelism) {
-      throw new UserError('CONFIGURATION', `parallelism of '${node.name}' must be an integer in [1, ${maxParallelism}], found ${parallelism}`);
+      throw new UserError(
+        'CONFIGURATION',
+        `parallelism of '${node.name}' must be an integer in [1, ${maxParallelism}], found ${parallelism}`,
+      );
     }
     if (node.uid === undefined) {
       const isStateful = node.kind !== 'operator' || node.isStateful;
@@ -127,16 +135,25 @@ function checkGraph(graph: StreamGraph, maxParallelism: number, parallelismOf: (
     }
     const other = nameByUid.get(node.uid);
     if (other !== undefined) {
-      throw new UserError('JOB_DEFINITION', `the uid '${node.uid}' is used twice: by '${other}' and by '${node.name}'`, {
-        hint: 'Give each stateful operator, source and sink a uid of its own.',
-      });
+      throw new UserError(
+        'JOB_DEFINITION',
+        `the uid '${node.uid}' is used twice: by '${other}' and by '${node.name}'`,
+        {
+          hint: 'Give each stateful operator, source and sink a uid of its own.',
+        },
+      );
     }
     nameByUid.set(node.uid, node.name);
   }
 }
 
 function suggestUid(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '') || 'my-operator';
+  return (
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .replaceAll(/^-|-$/g, '') || 'my-operator'
+  );
 }
 
 function topologicalOrder(graph: StreamGraph): StreamNode[] {

@@ -130,7 +130,9 @@ class TaskBuilder {
   async #createKeyedState(metrics: MetricGroup): Promise<KeyedStateBackend | undefined> {
     const { graph, pageStore, storage } = this.#context;
     const vertex = this.#vertex;
-    const isKeyed = graph.edges.some((edge) => edge.targetVertexId === vertex.vertexId && edge.partitioning.kind === 'hash');
+    const isKeyed = graph.edges.some(
+      (edge) => edge.targetVertexId === vertex.vertexId && edge.partitioning.kind === 'hash',
+    );
     if (!isKeyed) return undefined;
     const keyedTaskCount = this.#context.plan.subtasks.filter((subtask) =>
       graph.edges.some((edge) => edge.targetVertexId === subtask.vertexId && edge.partitioning.kind === 'hash'),
@@ -167,7 +169,11 @@ class TaskBuilder {
       if (edge.sourceNodeId !== node.nodeId) continue;
       const target = this.#vertex.nodes.find((candidate) => candidate.nodeId === edge.targetNodeId)!;
       const targetTimers = new TaskTimerService(environment, undefined, post);
-      edges.push({ kind: 'chained', target: this.#buildChain(target, metrics, undefined, targetTimers, post), sideOutputTag: edge.sideOutputTag });
+      edges.push({
+        kind: 'chained',
+        target: this.#buildChain(target, metrics, undefined, targetTimers, post),
+        sideOutputTag: edge.sideOutputTag,
+      });
     }
     for (const edge of this.#context.graph.edges) {
       if (edge.sourceNodeId !== node.nodeId) continue;
@@ -181,7 +187,9 @@ class TaskBuilder {
     const operator = this.#createOperator(node, restore, operatorMetrics);
     const chained = new ChainedOperator({ uid, name: node.name, operator, edges, timers });
     const operatorState = new MemoryOperatorStateBackend(uid, restore.operatorStates);
-    operator.setup(this.#createOperatorContext({ node, chained, metrics: operatorMetrics, keyedState, timers, operatorState }));
+    operator.setup(
+      this.#createOperatorContext({ node, chained, metrics: operatorMetrics, keyedState, timers, operatorState }),
+    );
     this.#chained.push(chained);
     this.#operators.push({ node, uid, operator, operatorState });
     return chained;
@@ -201,7 +209,8 @@ class TaskBuilder {
       case 'sink':
         return new SinkOperator({
           sink: node.sink,
-          createContext: () => createSinkContext(this.#context, node, metrics, this.#subtask.subtaskIndex, this.#vertex.parallelism),
+          createContext: () =>
+            createSinkContext(this.#context, node, metrics, this.#subtask.subtaskIndex, this.#vertex.parallelism),
           restoredStates: restore.writerStates,
         });
     }
@@ -249,7 +258,8 @@ class TaskBuilder {
       .map((channel) => this.#channels[channel.channelId]!);
     const targetName = graph.vertices[edge.targetVertexId]!.head.name;
     const { partitioning } = edge;
-    const keySelector = partitioning.kind === 'hash' ? (partitioning.keySelector as (value: unknown) => string) : undefined;
+    const keySelector =
+      partitioning.kind === 'hash' ? (partitioning.keySelector as (value: unknown) => string) : undefined;
     if (channels.length === 1) return new SingleChannelOutput(channels[0]!, keySelector, targetName);
     switch (partitioning.kind) {
       case 'hash':

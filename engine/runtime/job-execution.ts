@@ -17,7 +17,15 @@ import { RunningAttempt } from './running-attempt.ts';
 import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
 
 /** `finished`: all sources ended. `stopped`: on request, with a last checkpoint. `canceled`: on request, without. */
-export type JobState = 'starting' | 'running' | 'restarting' | 'stopping' | 'finished' | 'stopped' | 'canceled' | 'failed';
+export type JobState =
+  | 'starting'
+  | 'running'
+  | 'restarting'
+  | 'stopping'
+  | 'finished'
+  | 'stopped'
+  | 'canceled'
+  | 'failed';
 
 export interface JobResult {
   readonly state: 'finished' | 'stopped' | 'canceled';
@@ -71,7 +79,7 @@ export class JobExecution {
   #lastFailure: unknown;
   #restoredCheckpointId: number | undefined;
   #attemptMetrics = new MetricGroup();
-  #request = Promise.withResolvers<Request>();
+  readonly #request = Promise.withResolvers<Request>();
 
   /** Checks the job and starts it. @throws UserError when the job as written cannot run. */
   static start(options: RuntimeOptions): JobExecution {
@@ -134,7 +142,9 @@ export class JobExecution {
    * Ends the job with a last checkpoint, its results committed. With `drain` every source ends first, so that all windows
    * fire; without, a later start goes on exactly here.
    */
-  async stop(options: { readonly drain?: boolean | undefined; readonly savepoint?: ObjectStorage | undefined } = {}): Promise<JobResult> {
+  async stop(
+    options: { readonly drain?: boolean | undefined; readonly savepoint?: ObjectStorage | undefined } = {},
+  ): Promise<JobResult> {
     if (options.savepoint !== undefined && this.#running !== undefined) await this.savepoint(options.savepoint);
     this.#request.resolve({ kind: 'stop', isDraining: options.drain ?? false });
     return await this.result;
@@ -230,7 +240,9 @@ export class JobExecution {
         }
         const running = await this.#createAttempt(manifest, claim.lastCheckpointId, stateFiles);
         if (corruptIds.length > 0) {
-          this.#environment.logger.warn(`going on from checkpoint ${checkpointId}; results after it may be written to sinks again`);
+          this.#environment.logger.warn(
+            `going on from checkpoint ${checkpointId}; results after it may be written to sinks again`,
+          );
         }
         this.#store.forget(corruptIds);
         await this.#registerOlder(claim.candidates, checkpointId, stateFiles);
@@ -239,14 +251,20 @@ export class JobExecution {
         if (!(error instanceof CheckpointCorruptError)) throw error;
         corruption = error;
         corruptIds.push(checkpointId);
-        this.#environment.logger.warn(`checkpoint ${checkpointId} is corrupt, falling back to the one before: ${error.message}`);
+        this.#environment.logger.warn(
+          `checkpoint ${checkpointId} is corrupt, falling back to the one before: ${error.message}`,
+        );
       }
     }
     if (corruption !== undefined) {
-      throw new UserError('CHECKPOINT_CORRUPT', `no retained checkpoint of job '${this.#options.jobName}' in ${this.#store.storage.description} can be read`, {
-        cause: corruption,
-        hint: 'Restore from a savepoint, or start anew with another checkpoint folder.',
-      });
+      throw new UserError(
+        'CHECKPOINT_CORRUPT',
+        `no retained checkpoint of job '${this.#options.jobName}' in ${this.#store.storage.description} can be read`,
+        {
+          cause: corruption,
+          hint: 'Restore from a savepoint, or start anew with another checkpoint folder.',
+        },
+      );
     }
     return await this.#createAttempt(await this.#importSavepoint(), claim.lastCheckpointId, stateFiles);
   }
@@ -258,7 +276,11 @@ export class JobExecution {
     return await importSavepoint(fromSavepoint, this.#store.storage, prefix);
   }
 
-  async #registerOlder(candidates: readonly number[], restoredId: number, stateFiles: StateFileRegistry): Promise<void> {
+  async #registerOlder(
+    candidates: readonly number[],
+    restoredId: number,
+    stateFiles: StateFileRegistry,
+  ): Promise<void> {
     for (const checkpointId of candidates) {
       if (checkpointId >= restoredId) continue;
       try {

@@ -25,14 +25,20 @@ export type RestartStrategyOptions =
     };
 
 /** Makes a strategy; the default, and the values left out, are Flink's: exponential delay, 1 s × 1.5 up to 1 min. */
-export function createRestartStrategy(options: RestartStrategyOptions = { kind: 'exponential-delay' }): RestartStrategy {
+export function createRestartStrategy(
+  options: RestartStrategyOptions = { kind: 'exponential-delay' },
+): RestartStrategy {
   switch (options.kind) {
     case 'none':
       return { onFailure: () => undefined };
     case 'fixed-delay':
       return fixedDelay(options.attempts ?? 1, durationMs(options.delay ?? '1s'));
     case 'failure-rate':
-      return failureRate(options.failures ?? 1, durationMs(options.interval ?? '1m'), durationMs(options.delay ?? '1s'));
+      return failureRate(
+        options.failures ?? 1,
+        durationMs(options.interval ?? '1m'),
+        durationMs(options.delay ?? '1s'),
+      );
     case 'exponential-delay':
       return exponentialDelay({
         initialMs: durationMs(options.initial ?? '1s'),

@@ -2,7 +2,12 @@ import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/environment.ts';
 import type { MetricGroup } from '../base/metrics.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
-import { CheckpointCoordinator, type CheckpointOptions, type CheckpointStatistics, type CompletedCheckpoint } from '../checkpoint/coordinator.ts';
+import {
+  CheckpointCoordinator,
+  type CheckpointOptions,
+  type CheckpointStatistics,
+  type CompletedCheckpoint,
+} from '../checkpoint/coordinator.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { CommitQueue } from '../checkpoint/commit-queue.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
@@ -52,8 +57,8 @@ export class RunningAttempt {
   readonly #coordinator: CheckpointCoordinator;
   #built: readonly BuiltTask[] = [];
   #finishedCount = 0;
-  #resolve: () => void;
-  #reject: (error: unknown) => void;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
   #isClosed = false;
 
   /** Restores everything and opens nothing yet. Throws CheckpointCorruptError when a state file is torn. */
@@ -154,7 +159,9 @@ export class RunningAttempt {
     for (const committer of this.#committers.values()) closers.push(committer.close());
     for (const result of await Promise.allSettled(closers)) {
       if (result.status === 'rejected') {
-        this.#options.environment.logger.warn('a part of the job did not close cleanly', { reason: String(result.reason) });
+        this.#options.environment.logger.warn('a part of the job did not close cleanly', {
+          reason: String(result.reason),
+        });
       }
     }
     await this.#options.pageStore.close();
@@ -167,7 +174,10 @@ export class RunningAttempt {
       if (vertex.head.kind !== 'source') continue;
       const node = vertex.head;
       const uid = uidOf(node);
-      this.#sources.set(uid, new SourceCoordinator({ environment, vertex, node, restored: manifest?.operators[uid], onFailure }));
+      this.#sources.set(
+        uid,
+        new SourceCoordinator({ environment, vertex, node, restored: manifest?.operators[uid], onFailure }),
+      );
     }
     this.#built = await buildTasks({
       ...this.#options,
@@ -184,7 +194,8 @@ export class RunningAttempt {
         onFailure: (_task, error) => this.#reject(error),
       },
     });
-    for (const { task, operators } of this.#built) if (task.source !== undefined) this.#sources.get(operators[0]!.uid)!.connect(task);
+    for (const { task, operators } of this.#built)
+      if (task.source !== undefined) this.#sources.get(operators[0]!.uid)!.connect(task);
   }
 
   async #createCommitters(): Promise<void> {
@@ -199,7 +210,13 @@ export class RunningAttempt {
 
   #committerContext(node: SinkNode): ReturnType<typeof createSinkContext> {
     const { environment, jobName, attempt, checkpointStore, metrics } = this.#options;
-    const context = { environment, jobName, attempt, storage: checkpointStore.storage, storagePrefix: checkpointStore.prefix };
+    const context = {
+      environment,
+      jobName,
+      attempt,
+      storage: checkpointStore.storage,
+      storagePrefix: checkpointStore.prefix,
+    };
     return createSinkContext(context, node, metrics.child({ committer: node.name }), 0, 1);
   }
 

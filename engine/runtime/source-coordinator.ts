@@ -63,9 +63,12 @@ export class SourceCoordinator {
   /** Finds the splits and hands them out; those of the restored checkpoint with their positions. */
   async start(): Promise<void> {
     await this.#enumerator.start();
-    const splits = (this.#restored?.subtasks ?? []).flatMap((subtask) => subtask.splits ?? []) as unknown as readonly SourceSplit[];
+    const splits = (this.#restored?.subtasks ?? []).flatMap(
+      (subtask) => subtask.splits ?? [],
+    ) as unknown as readonly SourceSplit[];
     if (splits.length > 0) this.#enumerator.addSplitsBack(splits, 0);
-    for (let subtaskIndex = 0; subtaskIndex < this.#parallelism; subtaskIndex++) this.#enumerator.addReader(subtaskIndex);
+    for (let subtaskIndex = 0; subtaskIndex < this.#parallelism; subtaskIndex++)
+      this.#enumerator.addReader(subtaskIndex);
   }
 
   snapshot(checkpointId: number): Json {

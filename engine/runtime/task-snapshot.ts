@@ -23,7 +23,8 @@ export async function snapshotTask(
   const parts = built.operators.map(({ node, uid, operator, operatorState }) => {
     operator.snapshotState(checkpointId);
     const prepared = operator instanceof SinkOperator ? operator.takePrepared() : undefined;
-    const splits = operator instanceof SourceOperator ? (operator.reader.snapshotState(checkpointId) as readonly Json[]) : undefined;
+    const splits =
+      operator instanceof SourceOperator ? (operator.reader.snapshotState(checkpointId) as readonly Json[]) : undefined;
     return { node, uid, operatorStates: operatorState.snapshot(), prepared, splits };
   });
   const keyedFiles = task.keyedState?.snapshot({
@@ -54,7 +55,9 @@ export async function snapshotTask(
       };
     }),
     commits: parts.flatMap((part, index) =>
-      part.prepared === undefined ? [] : [{ sinkUid: part.uid, committables: (committables[index] ?? []) as readonly Json[] }],
+      part.prepared === undefined
+        ? []
+        : [{ sinkUid: part.uid, committables: (committables[index] ?? []) as readonly Json[] }],
     ),
   };
 }

@@ -57,7 +57,9 @@ export class BarrierAligner {
   /** Checkpoint being aligned, or undefined, and the channels it still waits for. */
   get waitingFor(): { readonly checkpointId: number; readonly channels: readonly number[] } | undefined {
     if (this.#pendingId === NONE) return undefined;
-    const channels = this.#isBlocked.flatMap((isBlocked, channel) => (isBlocked || this.#isFinished[channel] ? [] : [channel]));
+    const channels = this.#isBlocked.flatMap((isBlocked, channel) =>
+      isBlocked || this.#isFinished[channel] ? [] : [channel],
+    );
     return { checkpointId: this.#pendingId, channels };
   }
 

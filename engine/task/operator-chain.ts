@@ -8,8 +8,16 @@ import type { TaskTimerService } from './task-timer-service.ts';
 
 /** An edge that leaves an operator: to the next one of the chain, or out of the task. */
 export type ChainEdge =
-  | { readonly kind: 'chained'; readonly target: ChainedOperator; readonly sideOutputTag: OutputTag<unknown> | undefined }
-  | { readonly kind: 'channel'; readonly output: ChannelOutput; readonly sideOutputTag: OutputTag<unknown> | undefined };
+  | {
+      readonly kind: 'chained';
+      readonly target: ChainedOperator;
+      readonly sideOutputTag: OutputTag<unknown> | undefined;
+    }
+  | {
+      readonly kind: 'channel';
+      readonly output: ChannelOutput;
+      readonly sideOutputTag: OutputTag<unknown> | undefined;
+    };
 
 /**
  * An operator in its place in the chain: passes watermarks, statuses and control elements on to what follows it. Records

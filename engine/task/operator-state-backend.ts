@@ -42,7 +42,8 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
   broadcastState<K extends string | number, V>(descriptor: BroadcastStateDescriptor<K, V>): BroadcastState<K, V> {
     const { keySchema, schema } = descriptor;
     const entries = new Map<K, V>();
-    for (const reader of this.#restoredElements(descriptor.name, 'broadcast')) entries.set(keySchema.decode(reader), schema.decode(reader));
+    for (const reader of this.#restoredElements(descriptor.name, 'broadcast'))
+      entries.set(keySchema.decode(reader), schema.decode(reader));
     this.#register(descriptor.name, {
       mode: 'broadcast',
       schema: [keySchema.avro as Json, schema.avro as Json],
@@ -84,7 +85,10 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
 
   #register(name: string, state: RegisteredState): void {
     if (this.#states.has(name)) {
-      throw new UserError('JOB_DEFINITION', `operator '${this.#operatorUid}' declares the operator state '${name}' twice`);
+      throw new UserError(
+        'JOB_DEFINITION',
+        `operator '${this.#operatorUid}' declares the operator state '${name}' twice`,
+      );
     }
     this.#states.set(name, state);
   }
@@ -93,7 +97,10 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
     const restored = this.#restored.get(name);
     if (restored === undefined) return [];
     if (restored.mode !== mode) {
-      throw new UserError('STATE_INCOMPATIBLE', `operator state '${name}' of '${this.#operatorUid}' was written as ${restored.mode}, the job reads it as ${mode}`);
+      throw new UserError(
+        'STATE_INCOMPATIBLE',
+        `operator state '${name}' of '${this.#operatorUid}' was written as ${restored.mode}, the job reads it as ${mode}`,
+      );
     }
     return restored.entries.map((entry) => new ByteReader(Buffer.from(entry, 'base64')));
   }

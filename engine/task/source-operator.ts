@@ -1,9 +1,14 @@
 import type { Counter } from '../base/metrics.ts';
 import { MAX_TIMESTAMP_MS } from '../time/timestamps.ts';
-import { PausableClock } from '../time/pausable-clock.ts';
+import type { PausableClock } from '../time/pausable-clock.ts';
 import { WatermarkMultiplexer } from '../time/watermark-multiplexer.ts';
 import { createWatermarkGenerator } from '../time/watermarks-with-idleness.ts';
-import type { TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy } from '../time/watermark-strategy.ts';
+import type {
+  TimestampAssigner,
+  WatermarkGenerator,
+  WatermarkOutput,
+  WatermarkStrategy,
+} from '../time/watermark-strategy.ts';
 import type { Output } from './output.ts';
 import { INSERT } from './row-kind.ts';
 import type { ReaderStatus, SourceOutput, SourceReader, SourceSplit, SplitOutput } from './source.ts';
@@ -179,7 +184,8 @@ class TimedSplitOutput implements SplitOutput<unknown> {
   }
 
   collect(value: unknown, transportTimestampMs: number): void {
-    const timestampMs = this.#assigner === undefined ? transportTimestampMs : this.#assigner(value, transportTimestampMs);
+    const timestampMs =
+      this.#assigner === undefined ? transportTimestampMs : this.#assigner(value, transportTimestampMs);
     this.#recordsOut.value++;
     // The record goes out before the watermark it caused.
     this.#output.collect(value, timestampMs, INSERT);

@@ -66,7 +66,9 @@ export class TaskTimerService implements TimerService {
 
   #backend(): KeyedStateBackend {
     if (this.#keyedState === undefined) {
-      throw new UserError('JOB_DEFINITION', 'timers need a keyed stream', { hint: 'Call keyBy(...) before the operator that registers timers.' });
+      throw new UserError('JOB_DEFINITION', 'timers need a keyed stream', {
+        hint: 'Call keyBy(...) before the operator that registers timers.',
+      });
     }
     return this.#keyedState;
   }

@@ -127,7 +127,8 @@ export class Task {
     this.#onProcessingTimer = (timestampMs, namespace) => operator.onProcessingTimeTimer(timestampMs, namespace);
     this.#headTimers.onProcessingTimerRegistered = () => this.#scheduleProcessingTimer();
     for (const input of options.inputs) input.channel.onPush = () => this.#listener.onWake();
-    for (const output of this.#outputs) for (const channel of output.channels) channel.onTake = () => this.#listener.onWake();
+    for (const output of this.#outputs)
+      for (const channel of output.channels) channel.onTake = () => this.#listener.onWake();
   }
 
   get hasFinished(): boolean {
@@ -443,7 +444,9 @@ export class Task {
 
   #fireProcessingTimers(): void {
     if (this.#batch !== undefined || this.#sweep !== undefined) {
-      this.#processingTimer = this.#environment.scheduler.setTimer(1, () => this.post(() => this.#fireProcessingTimers()));
+      this.#processingTimer = this.#environment.scheduler.setTimer(1, () =>
+        this.post(() => this.#fireProcessingTimers()),
+      );
       return;
     }
     const nowMs = this.#environment.clock.nowMs() - 1;
@@ -508,4 +511,3 @@ function currentKeyOf(keyedState: KeyedStateBackend | undefined): Key | undefine
     return undefined;
   }
 }
-

@@ -3,7 +3,14 @@ import { UserError } from '../base/errors.ts';
 /** A span of time as users write it: milliseconds, or a number with a unit: `250ms`, `30s`, `5m`, `2h`, `1d`. */
 export type Duration = number | string;
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /**
  * Milliseconds of a duration.

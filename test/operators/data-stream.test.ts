@@ -6,7 +6,6 @@ import {
   type Collector,
   type DataStream,
   OutputTag,
-  ProcessFunction,
   StreamExecutionEnvironment,
   UserError,
   type ValueState,
