@@ -1,4 +1,5 @@
 import type { ByteReader } from '../../engine/base/bytes.ts';
+import { generateRead } from './generate-read.ts';
 import { interpretRead } from './interpret-read.ts';
 import { planRead } from './plan-read.ts';
 import type { ReadPlan } from './read-plan.ts';
@@ -10,5 +11,5 @@ export function createDecoder<T>(shape: Shape): (reader: ByteReader) => T {
 }
 
 export function createPlannedDecoder<T>(plan: ReadPlan): (reader: ByteReader) => T {
-  return (reader) => interpretRead(reader, plan) as T;
+  return generateRead<T>(plan) ?? ((reader) => interpretRead(reader, plan) as T);
 }

@@ -1,11 +1,16 @@
 import type { ByteWriter } from '../../engine/base/bytes.ts';
-import { RecordError } from '../../engine/base/errors.ts';
+import { generateWrite } from './generate-write.ts';
 import { interpretWrite } from './interpret-write.ts';
-import { describeMismatch } from './mismatch.ts';
 import type { Shape } from './shape.ts';
+import { writeError } from './write-error.ts';
 
 /** The encoder of a shape. On a value that does not fit it throws RecordError and leaves the writer as it was. */
 export function createEncoder<T>(shape: Shape): (writer: ByteWriter, value: T) => void {
+  return generateWrite<T>(shape) ?? createInterpretedEncoder<T>(shape);
+}
+
+/** The same without generated code, some ten times slower. */
+export function createInterpretedEncoder<T>(shape: Shape): (writer: ByteWriter, value: T) => void {
   return (writer, value) => {
     const start = writer.length;
     try {
@@ -15,10 +20,4 @@ export function createEncoder<T>(shape: Shape): (writer: ByteWriter, value: T) =
       throw writeError(shape, value, error);
     }
   };
-}
-
-/** What to report when writing `value` failed with `error`. */
-export function writeError(shape: Shape, value: unknown, error: unknown): unknown {
-  const problem = describeMismatch(shape, value);
-  return problem === undefined ? error : new RecordError(problem);
 }

@@ -14,6 +14,12 @@ import type { ReadPlan, RecordPlan, ScalarPlan } from './read-plan.ts';
 import { skipValue } from './skip-value.ts';
 
 /**
+ * Entries that a block may have whatever its size: items of no bytes are possible. A larger count must fit the bytes, or
+ * corrupt ones would fill the memory.
+ */
+export const BLOCK_COUNT_FREE = 65_536;
+
+/**
  * Reads one value by a plan, step by step. The twin of the generated decoder: where code generation is forbidden, and to
  * say what is wrong when the generated one has found bad bytes.
  *
@@ -112,10 +118,15 @@ function readScalar(reader: ByteReader, plan: ScalarPlan): unknown {
 
 /** Entries of a block of an array or map; 0 ends it. A negative count is followed by the block's size in bytes. */
 export function readBlockCount(reader: ByteReader): number {
-  const count = readLong(reader);
-  if (count >= 0) return count;
-  readLong(reader);
-  return -count;
+  let count = readLong(reader);
+  if (count < 0) {
+    readLength(reader);
+    count = -count;
+  }
+  if (count > BLOCK_COUNT_FREE && count > reader.remaining) {
+    throw new RecordError(`offset ${reader.offset}: a block of ${count} entries in ${reader.remaining} bytes`);
+  }
+  return count;
 }
 
 /** Sets an own property, whatever its name. */

@@ -88,9 +88,11 @@ function writeLeaf(writer: ByteWriter, shape: Shape, value: never): void {
     case 'timestamp':
       writeLong(writer, value);
       return;
-    case 'float':
-      writer.view.setFloat32(writer.reserve(4), value, true);
+    case 'float': {
+      const at = writer.reserve(4);
+      writer.view.setFloat32(at, value, true);
       return;
+    }
     case 'double':
       writer.f64(value);
       return;

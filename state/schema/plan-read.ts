@@ -98,8 +98,7 @@ class Planner {
     tagOf: (index: number) => RecordProperty,
   ): ReadPlan {
     if (writer.kind === 'record') {
-      let index = records.findIndex((record) => isSameName(writer, record));
-      if (index < 0 && records.length === 1) index = 0;
+      const index = records.findIndex((record) => isSameName(writer, record));
       const record = records[index];
       if (record !== undefined) return this.#record(writer, record, path, tagOf(index));
     }
@@ -125,7 +124,8 @@ class Planner {
     );
   }
 
-  #record(writer: RecordShape, reader: RecordShape, path: string, tag: RecordProperty | undefined): RecordPlan {
+  #record(writer: RecordShape, reader: RecordShape, at: string, tag: RecordProperty | undefined): RecordPlan {
+    const path = at === '' ? shortName(reader.name) : at;
     const known = tag === undefined ? this.#records.get(writer)?.get(reader) : undefined;
     if (known !== undefined) return known;
     const plan: RecordPlan = { op: 'record', name: shortName(reader.name), steps: [], properties: [] };
