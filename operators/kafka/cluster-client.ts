@@ -1,0 +1,280 @@
+import Broker from 'kafkajs/src/broker/index.js';
+import loggers from 'kafkajs/src/loggers/index.js';
+import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
+import createSocketFactory from 'kafkajs/src/network/socketFactory.js';
+import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
+import definitions, { type KafkajsProtocol } from 'kafkajs/src/protocol/requests/index.js';
+import type { Environment } from '../../engine/base/environment.ts';
+import { ExternalError, type TidemarkError, UserError } from '../../engine/base/errors.ts';
+import type { Logger } from '../../engine/base/logger.ts';
+import { isTransient, KAFKA_ERROR, KafkaResponseError, toTidemarkError } from './kafka-errors.ts';
+import {
+  BACKOFF_FIRST_MS,
+  BACKOFF_MAX_MS,
+  CONNECT_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+  RETRY_TIMEOUT_MS,
+  SOCKET_TIMEOUT_MS,
+} from './limits.ts';
+
+export interface ClusterOptions {
+  /** `host:port`, one or more. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** Options of `tls.connect`, or true. */
+  readonly ssl?: unknown;
+  /** As kafkajs takes it: `{ mechanism, username, password }`, or `{ mechanism: 'oauthbearer', oauthBearerProvider }`. */
+  readonly sasl?: unknown;
+  readonly environment: Environment;
+  readonly logger: Logger;
+}
+
+/** Names of kafkajs' requests that we use. */
+export type KafkaApi =
+  | 'Metadata'
+  | 'ListOffsets'
+  | 'Fetch'
+  | 'Produce'
+  | 'CreateTopics'
+  | 'GroupCoordinator'
+  | 'OffsetCommit'
+  | 'OffsetFetch'
+  | 'InitProducerId'
+  | 'AddPartitionsToTxn'
+  | 'EndTxn';
+
+/**
+ * Connections to the brokers of a cluster, and the one retry loop. kafkajs brings sockets, TLS, authentication, version
+ * negotiation and request encoders; which broker to ask, when to try again and what an answer means is decided here.
+ *
+ * A connection that failed in any way is thrown away, never reused: kafkajs keeps half an answer in it.
+ */
+export class ClusterClient {
+  readonly description: string;
+  readonly #options: ClusterOptions;
+  readonly #kafkajsLogger: ReturnType<typeof loggers.createLogger>;
+  readonly #socketFactory = createSocketFactory();
+  readonly #seeds: readonly string[];
+  /** By address. */
+  readonly #brokers = new Map<string, Broker>();
+  readonly #opening = new Map<string, Promise<Broker>>();
+  readonly #addressByNode = new Map<number, string>();
+  #hasConnected = false;
+  #isClosed = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.#seeds = options.brokers.map(checkedAddress);
+    if (this.#seeds.length === 0)
+      throw new UserError('CONFIGURATION', 'brokers is empty, expected at least one host:port');
+    this.description = `Kafka at ${this.#seeds.join(', ')}`;
+    this.#kafkajsLogger = loggers.createLogger({
+      level: loggers.LEVELS.WARN,
+      logCreator: () => (entry) =>
+        options.logger.debug(`kafkajs: ${entry.log.message}`, { namespace: entry.namespace }),
+    });
+  }
+
+  /**
+   * Runs `attempt` until it succeeds or fails for good; between tries it waits longer each time.
+   *
+   * @param what for messages: `describe topic clicks`.
+   * @throws ExternalError CONNECTION when it did not succeed in time.
+   */
+  async retry<T>(what: string, attempt: () => Promise<T>, timeoutMs: number = RETRY_TIMEOUT_MS): Promise<T> {
+    const { clock, scheduler, random } = this.#options.environment;
+    const startMs = clock.monotonicMs();
+    for (let backoffMs = BACKOFF_FIRST_MS; ; backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (this.#isClosed || !isTransient(error)) {
+          throw error instanceof KafkaResponseError ? toTidemarkError(error, this.description) : error;
+        }
+        const passedMs = clock.monotonicMs() - startMs;
+        if (passedMs >= (this.#hasConnected ? timeoutMs : Math.min(timeoutMs, CONNECT_TIMEOUT_MS))) {
+          throw this.#gaveUp(what, passedMs, error);
+        }
+        this.#options.logger.debug(`${what} failed, trying again`, { error: (error as Error).message, backoffMs });
+      }
+      await scheduler.delay(backoffMs * (0.75 + random.next() / 2));
+    }
+  }
+
+  /** Sends one request to a broker and returns the decoded answer with its error codes unchecked. */
+  async call<T>(broker: Broker, api: KafkaApi, options: object): Promise<T> {
+    const protocol = this.protocol(broker, api, options);
+    return this.send(broker, {
+      ...protocol,
+      response: { decode: protocol.response.decode, parse: async (decoded) => decoded },
+    });
+  }
+
+  /** kafkajs' encoder and decoder of a request, in the highest version that both sides know. */
+  protocol(broker: Broker, api: KafkaApi, options: object): KafkajsProtocol {
+    return broker.lookupRequest(apiKeys[api]!, definitions.requests[api]!)(options);
+  }
+
+  /** Sends a request of our own making. */
+  async send<T>(broker: Broker, protocol: KafkajsProtocol): Promise<T> {
+    try {
+      return await broker.connectionPool.send<T>({ ...protocol, logResponseError: false });
+    } catch (error) {
+      this.#drop(broker);
+      throw new ExternalError('CONNECTION', `${protocol.request.apiName} failed: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** The highest version of a request that broker and `versionMax` agree on. */
+  version(broker: Broker, api: KafkaApi, versionMax: number): number {
+    return Math.min(versionMax, broker.versions[apiKeys[api]!]?.maxVersion ?? 0);
+  }
+
+  /** A connected broker: one that is connected already, else any that can be reached. */
+  async anyBroker(): Promise<Broker> {
+    const addresses = new Set([...this.#brokers.keys(), ...this.#addressByNode.values(), ...this.#seeds]);
+    let failure: unknown;
+    for (const address of addresses) {
+      try {
+        return await this.#connect(address);
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** The broker of a node that metadata or a coordinator look-up has named. */
+  async broker(nodeId: number): Promise<Broker> {
+    const address = this.#addressByNode.get(nodeId);
+    if (address === undefined)
+      throw new ExternalError('CONNECTION', `the address of Kafka node ${nodeId} is not known`);
+    return this.#connect(address);
+  }
+
+  learnAddress(nodeId: number, host: string, port: number): void {
+    this.#addressByNode.set(nodeId, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const brokers = [...this.#brokers.values()];
+    this.#brokers.clear();
+    await Promise.all(brokers.map(disconnect));
+    await Promise.allSettled(this.#opening.values());
+  }
+
+  #connect(address: string): Promise<Broker> {
+    if (this.#isClosed) {
+      const error = new ExternalError('CANCELED', `${this.description}: the connection is closed`, {
+        retryable: false,
+      });
+      return Promise.reject(error);
+    }
+    const known = this.#brokers.get(address);
+    if (known !== undefined) {
+      if (known.connectionPool.pool.every((connection) => connection.isConnected())) return Promise.resolve(known);
+      this.#drop(known);
+    }
+    let opening = this.#opening.get(address);
+    if (opening === undefined) {
+      opening = this.#open(address).finally(() => void this.#opening.delete(address));
+      this.#opening.set(address, opening);
+    }
+    return opening;
+  }
+
+  async #open(address: string): Promise<Broker> {
+    const { host, port } = splitAddress(address);
+    const { clientId, ssl, sasl } = this.#options;
+    const connectionPool = new ConnectionPool({
+      host,
+      port,
+      clientId,
+      ssl,
+      sasl,
+      logger: this.#kafkajsLogger,
+      socketFactory: this.#socketFactory,
+      connectionTimeout: SOCKET_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+    });
+    for (const { requestQueue } of connectionPool.pool) {
+      // kafkajs sets a timer with a negative delay after every answer, which Node warns about each time.
+      const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);
+      requestQueue.scheduleCheckPendingRequests = () => {
+        if (requestQueue.pending.length > 0) schedule();
+      };
+    }
+    const broker = new Broker({ connectionPool, logger: this.#kafkajsLogger, allowAutoTopicCreation: false });
+    try {
+      await broker.connect();
+      await connectionPool.getConnection(1);
+    } catch (error) {
+      void disconnect(broker);
+      const failure = error as Error & { readonly code?: string; readonly retriable?: boolean };
+      if (failure.name === 'KafkaJSSASLAuthenticationError') {
+        throw new UserError('CONFIGURATION', `Kafka at ${address} refused the login: ${failure.message}`, {
+          cause: error,
+          hint: 'Correct the user name and password (or mechanism) in the sasl option.',
+        });
+      }
+      throw new ExternalError('CONNECTION', `cannot reach Kafka at ${address}: ${failure.message}`, { cause: error });
+    }
+    this.#hasConnected = true;
+    if (this.#isClosed) void disconnect(broker);
+    else this.#brokers.set(address, broker);
+    return broker;
+  }
+
+  #drop(broker: Broker): void {
+    for (const [address, known] of this.#brokers) if (known === broker) this.#brokers.delete(address);
+    void disconnect(broker);
+  }
+
+  #gaveUp(what: string, passedMs: number, cause: unknown): TidemarkError {
+    const seconds = Math.round(passedMs / 1000);
+    if (cause instanceof KafkaResponseError) {
+      if (cause.kafkaCode === KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION) return toTidemarkError(cause, this.description);
+      return new ExternalError(
+        'CONNECTION',
+        `${this.description} could not ${what} for ${seconds} s: ${cause.message}`,
+        {
+          cause,
+          hint: 'Check the health of the cluster: a partition without leader or too few replicas in sync.',
+        },
+      );
+    }
+    return new ExternalError('CONNECTION', `${(cause as Error).message}; tried for ${seconds} s to ${what}`, {
+      cause,
+      hint: this.#hasConnected
+        ? 'Check that the broker is up and that its advertised address can be reached from here.'
+        : 'Start the broker, or correct the address in the brokers option.',
+    });
+  }
+}
+
+/** Ends both connections at once; requests under way are rejected. */
+async function disconnect(broker: Broker): Promise<void> {
+  const { pool } = broker.connectionPool;
+  for (const connection of pool) {
+    connection.rejectRequests(new Error('the connection is closed'));
+    connection.socket?.destroy();
+  }
+  await Promise.all(pool.map((connection) => connection.disconnect()));
+}
+
+function checkedAddress(address: string): string {
+  const { host, port } = splitAddress(address);
+  if (host === '' || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new UserError('CONFIGURATION', `expected a broker as host:port, found '${address}'`);
+  }
+  return address;
+}
+
+function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colonAt = address.lastIndexOf(':');
+  return { host: address.slice(0, colonAt).replace(/^\[|\]$/g, ''), port: Number(address.slice(colonAt + 1)) };
+}

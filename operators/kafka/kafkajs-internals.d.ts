@@ -1,0 +1,108 @@
+/*
+ * The parts of kafkajs 2.2.4 below its public face that we stand on: connections, authentication, version negotiation and
+ * the encoders of requests. Declared by hand; the package is pinned and has no `exports` map.
+ */
+
+declare module 'kafkajs/src/broker/index.js' {
+  import type { KafkajsConnectionPool } from 'kafkajs/src/network/connectionPool.js';
+  import type { KafkajsLogger } from 'kafkajs/src/loggers/index.js';
+  import type { KafkajsProtocol, KafkajsRequestDefinition } from 'kafkajs/src/protocol/requests/index.js';
+  export default class Broker {
+    constructor(options: {
+      connectionPool: KafkajsConnectionPool;
+      logger: KafkajsLogger;
+      allowAutoTopicCreation: boolean;
+    });
+    readonly connectionPool: KafkajsConnectionPool;
+    readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
+    /** Connects the first connection, asks for the versions and authenticates. */
+    connect(): Promise<void>;
+    lookupRequest(apiKey: number, definition: KafkajsRequestDefinition): (options: object) => KafkajsProtocol;
+  }
+}
+
+declare module 'kafkajs/src/network/connectionPool.js' {
+  import type { KafkajsProtocol } from 'kafkajs/src/protocol/requests/index.js';
+  import type { KafkajsLogger } from 'kafkajs/src/loggers/index.js';
+  export interface KafkajsConnection {
+    readonly requestQueue: { readonly pending: readonly unknown[]; scheduleCheckPendingRequests(): void };
+    readonly socket: { destroy(): void } | undefined;
+    isConnected(): boolean;
+    rejectRequests(error: Error): void;
+    disconnect(): Promise<unknown>;
+  }
+  export interface KafkajsConnectionPool {
+    /** Two: the second is for fetches. */
+    readonly pool: readonly KafkajsConnection[];
+    send<T>(protocol: KafkajsProtocol): Promise<T>;
+    getConnection(index: number): Promise<KafkajsConnection>;
+  }
+  const ConnectionPool: new (options: {
+    host: string;
+    port: number;
+    clientId: string;
+    logger: KafkajsLogger;
+    socketFactory: unknown;
+    connectionTimeout: number;
+    requestTimeout: number;
+    ssl?: unknown;
+    sasl?: unknown;
+  }) => KafkajsConnectionPool;
+  export default ConnectionPool;
+}
+
+declare module 'kafkajs/src/network/socketFactory.js' {
+  export default function createSocketFactory(): unknown;
+}
+
+declare module 'kafkajs/src/loggers/index.js' {
+  export interface KafkajsLogger {
+    namespace(name: string): KafkajsLogger;
+  }
+  export interface KafkajsLogEntry {
+    readonly level: number;
+    readonly namespace: string;
+    readonly log: { readonly message: string; readonly [field: string]: unknown };
+  }
+  const loggers: {
+    readonly LEVELS: Readonly<Record<'NOTHING' | 'ERROR' | 'WARN' | 'INFO' | 'DEBUG', number>>;
+    createLogger(options: { level: number; logCreator: () => (entry: KafkajsLogEntry) => void }): KafkajsLogger;
+  };
+  export default loggers;
+}
+
+declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
+  const apiKeys: Readonly<Record<string, number>>;
+  export default apiKeys;
+}
+
+declare module 'kafkajs/src/protocol/requests/index.js' {
+  export interface KafkajsProtocol {
+    readonly request: {
+      readonly apiKey: number;
+      readonly apiVersion: number;
+      readonly apiName: string;
+      encode(): Promise<unknown>;
+    };
+    readonly response: { decode(payload: Buffer): Promise<unknown>; parse(decoded: unknown): Promise<unknown> };
+    readonly requestTimeout?: number | undefined;
+    readonly logResponseError?: boolean | undefined;
+  }
+  export interface KafkajsRequestDefinition {
+    readonly versions: readonly string[];
+    protocol(options: { version: number }): (options: object) => KafkajsProtocol;
+  }
+  const definitions: { readonly requests: Readonly<Record<string, KafkajsRequestDefinition>> };
+  export default definitions;
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    constructor(initialBytes?: number);
+    writeInt8(value: number): this;
+    writeInt16(value: number): this;
+    writeInt32(value: number): this;
+    writeString(value: string | null): this;
+    writeBuffer(value: Buffer): this;
+  }
+}
