@@ -17,7 +17,7 @@ export function testCreateSinkContext(
     parallelism: 1,
     attempt: 1,
     storage: NO_STORAGE,
-    storagePrefix: 'staged/sink/',
+    storagePrefix: 'staged/sink',
     ...options,
   };
 }

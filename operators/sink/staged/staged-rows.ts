@@ -1,0 +1,106 @@
+import { crc32 } from 'node:zlib';
+import { ByteReader, ByteWriter } from '../../../engine/base/bytes.ts';
+import { CheckpointCorruptError } from '../../../engine/base/errors.ts';
+import { INSERT, type RowKind } from '../../../engine/task/row-kind.ts';
+import { createResolver } from '../../../state/schema/resolver.ts';
+import type { AvroSchema, Schema } from '../../../state/schema/schema.ts';
+
+/*
+ * Staged rows, version 1. Little-endian.
+ *   0  u32  magic       'TMSR'
+ *   4  u8   version     1
+ *   5  u32  byte length of the schema, then the writer's Avro schema as JSON, UTF-8
+ *   …  per row: u8 row kind, then the row in Avro's binary form
+ *  -8  u32  row count
+ *  -4  u32  CRC-32 of everything before
+ */
+const MAGIC = 0x5253_4d54;
+const VERSION = 1;
+const TRAILER_BYTES = 8;
+
+/** Rows of an epoch that wait for their commit, encoded as they come. */
+export class StagedRowsWriter<T> {
+  readonly #schema: Schema<T>;
+  #writer = new ByteWriter();
+  #headerBytes = 0;
+  rowCount = 0;
+
+  constructor(schema: Schema<T>) {
+    this.#schema = schema;
+    this.#begin();
+  }
+
+  get byteCount(): number {
+    return this.#writer.length - this.#headerBytes;
+  }
+
+  /** @throws RecordError when the row does not fit the schema; the writer is then as it was before. */
+  append(row: T, kind: RowKind = INSERT): void {
+    const writer = this.#writer;
+    const start = writer.length;
+    writer.u8(kind);
+    try {
+      this.#schema.encode(writer, row);
+    } catch (error) {
+      writer.length = start;
+      throw error;
+    }
+    this.rowCount++;
+  }
+
+  /** Hands out what was written, as bytes of their own, and begins anew. */
+  take(): Uint8Array {
+    const writer = this.#writer;
+    writer.u32(this.rowCount);
+    writer.u32(crc32(writer.written()));
+    const bytes = writer.written();
+    this.#writer = new ByteWriter();
+    this.#begin();
+    return bytes;
+  }
+
+  #begin(): void {
+    this.#writer.u32(MAGIC);
+    this.#writer.u8(VERSION);
+    this.#writer.string(JSON.stringify(this.#schema.avro));
+    this.#headerBytes = this.#writer.length;
+    this.rowCount = 0;
+  }
+}
+
+/**
+ * Calls `visit` for each row, in order. Rows of an older schema of the same record are read by Avro's rules.
+ *
+ * @param where for messages: the object the bytes come from.
+ * @throws CheckpointCorruptError when the bytes are torn or damaged; nothing has been visited then.
+ * @throws UserError SCHEMA when the schemas do not resolve.
+ */
+export function readStagedRows<T>(
+  bytes: Uint8Array,
+  schema: Schema<T>,
+  where: string,
+  visit: (row: T, kind: RowKind) => void,
+): void {
+  const end = bytes.length - TRAILER_BYTES;
+  const reader = new ByteReader(bytes, 0, Math.max(0, end));
+  if (end < 9 || reader.u32() !== MAGIC || reader.view.getUint32(end + 4, true) !== crc32(bytes.subarray(0, end + 4))) {
+    throw new CheckpointCorruptError(`staged rows ${where}: ${bytes.length} bytes fail their checksum`);
+  }
+  const version = reader.u8();
+  if (version !== VERSION) {
+    throw new CheckpointCorruptError(`staged rows ${where}: expected version ${VERSION}, found ${version}`);
+  }
+  const writerSchema = reader.string();
+  const decode =
+    writerSchema === JSON.stringify(schema.avro)
+      ? schema.decode.bind(schema)
+      : createResolver(JSON.parse(writerSchema) as AvroSchema, schema, { subject: `staged rows ${where}` });
+  const rowCount = reader.view.getUint32(end, true);
+  for (let i = 0; i < rowCount; i++) {
+    const kind = reader.u8() as RowKind;
+    visit(decode(reader), kind);
+  }
+  if (reader.remaining !== 0) {
+    throw new CheckpointCorruptError(`staged rows ${where}: ${reader.remaining} bytes are left after ${rowCount} rows`);
+  }
+}
