@@ -37,6 +37,7 @@ export class Code {
     const body = `'use strict';\nreturn function ${name}(${parameters}) {\n${this.#lines.join('\n')}\n};`;
     let factory: (...values: unknown[]) => F;
     try {
+      // oxlint-disable-next-line typescript/no-implied-eval -- generated from checked names and plan data only
       factory = new Function(...names, body) as (...values: unknown[]) => F;
     } catch (error) {
       if (error instanceof EvalError) return undefined;

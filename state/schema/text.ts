@@ -19,7 +19,7 @@ const TEXT_BYTES = 2048;
 /** Longer strings are made on their own. */
 const CUT_BYTES_MAX = 512;
 /** Shorter strings are written character by character. */
-const LOOP_CHARS_MAX = 12;
+const LOOP_CHARS_MAX = 16;
 const NOT_ASCII = 0x8080_8080 | 0;
 
 /** The UTF-8 string of `byteCount` bytes (not 0) at `at`; all of them are inside of the buffer. */
