@@ -25,7 +25,7 @@ export interface CoProcessDefinition<
   readonly name?: string | undefined;
 }
 
-// oxlint-disable-next-line typescript/no-empty-object-type -- no declared state: `state` has no properties
+/** No declared state: `state` has no properties. */
 type NoState = {};
 
 /**

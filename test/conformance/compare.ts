@@ -160,7 +160,7 @@ function matches(expected: Expectation, found: Readonly<Record<string, unknown>>
     if (field === 'by' || field === 'side') continue;
     if (field === 'from') {
       if (!equalMultisets(value as unknown[], found['from'] as unknown[])) return false;
-    } else if (!equal(value, found[field] ?? (field === 'kind' ? '+I' : undefined))) return false;
+    } else if (!equal(value, field === 'kind' ? (found[field] ?? '+I') : found[field])) return false;
   }
   if (!('kind' in expected) && (found['kind'] ?? '+I') !== '+I') return false;
   return ['wm', 'status', 'value', 'merged'].every((field) => field in expected === field in found);

@@ -1,11 +1,13 @@
 import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
+import * as process from './types/process.ts';
 import * as time from './types/time.ts';
 import type { Vector } from './vector.ts';
 import type { VectorType } from './observed.ts';
 
 const TYPES: Readonly<Record<string, VectorType>> = {
   ...time,
+  ...process,
 };
 
 export interface VectorResult {

@@ -1,0 +1,256 @@
+import { MetricGroup } from '../../../engine/base/metrics.ts';
+import type { OperatorStateSnapshot } from '../../../engine/checkpoint/manifest.ts';
+import type { OutputTag } from '../../../engine/task/output-tag.ts';
+import { INSERT, type RowKind } from '../../../engine/task/row-kind.ts';
+import type { StreamOperator } from '../../../engine/task/stream-operator.ts';
+import { CombinedWatermark } from '../../../engine/time/combined-watermark.ts';
+import { MIN_TIMESTAMP_MS, NO_TIMESTAMP } from '../../../engine/time/timestamps.ts';
+import type { Key } from '../../../state/keyed/key.ts';
+import type { KeyedStateBackend } from '../../../state/keyed/keyed-state-backend.ts';
+import { ORACLE_BACKEND, type TestBackend, type TestBackendKind } from './backends.ts';
+import { type HarnessContext, createHarnessContext, HarnessClock, OutputLog } from './harness-context.ts';
+import type { OutputElement, RecordElement } from './stream-elements.ts';
+
+export interface HarnessOptions {
+  /** Which keyed state the operator runs on. Default: the oracle's. */
+  readonly backend?: TestBackendKind | undefined;
+  /** Ids of side outputs that nobody reads. Default: all are read. */
+  readonly unreadTagIds?: readonly string[] | undefined;
+}
+
+/** State of an operator, taken by `snapshot`, for `restore`. */
+export interface HarnessSnapshot {
+  readonly keyed: unknown;
+  readonly operator: readonly OperatorStateSnapshot[];
+}
+
+type KeySelectors = readonly ((value: never) => Key)[];
+
+/**
+ * Drives one real operator as a task does, step by step, under clocks that only the test moves. Timers and snapshots go
+ * through the keyed state backend, so some verbs return promises: await them.
+ */
+export class OperatorHarness<OUT> {
+  readonly #create: () => StreamOperator<OUT>;
+  readonly #keySelectors: KeySelectors | undefined;
+  readonly #inputCount: number;
+  readonly #options: HarnessOptions;
+  readonly #clock = new HarnessClock();
+  readonly #log = new OutputLog();
+  readonly metrics: MetricGroup = new MetricGroup();
+  #operator: StreamOperator<OUT> = undefined as never;
+  #context: HarnessContext = undefined as never;
+  #backend: TestBackend | undefined;
+  #watermarks: CombinedWatermark = undefined as never;
+  readonly #pending: ({ readonly watermarkMs: number } | { readonly isIdle: boolean })[] = [];
+  #checkpointId = 0;
+
+  private constructor(
+    create: () => StreamOperator<OUT>,
+    inputCount: number,
+    keySelectors: KeySelectors | undefined,
+    options: HarnessOptions,
+  ) {
+    this.#create = create;
+    this.#inputCount = inputCount;
+    this.#keySelectors = keySelectors;
+    this.#options = options;
+  }
+
+  static async open<OUT>(
+    create: () => StreamOperator<OUT>,
+    inputCount: number,
+    keySelectors: KeySelectors | undefined,
+    options: HarnessOptions,
+  ): Promise<OperatorHarness<OUT>> {
+    const harness = new OperatorHarness(create, inputCount, keySelectors, options);
+    await harness.#open(undefined);
+    return harness;
+  }
+
+  get operator(): StreamOperator<OUT> {
+    return this.#operator;
+  }
+
+  get backend(): KeyedStateBackend {
+    return this.#context.keyedState;
+  }
+
+  /** @param timestampMs default: none. */
+  pushElement(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
+    this.#select(0, value);
+    this.#operator.processElement(value, timestampMs, kind);
+  }
+
+  pushElement1(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
+    this.#select(0, value);
+    this.#operator.processElement1(value, timestampMs, kind);
+  }
+
+  pushElement2(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
+    this.#select(1, value);
+    this.#operator.processElement2(value, timestampMs, kind);
+  }
+
+  /** A watermark of the only input: timers fire, then it is forwarded. */
+  async pushWatermark(watermarkMs: number): Promise<void> {
+    if (this.#operator.watermarkInterceptor !== undefined) this.#operator.watermarkInterceptor.onWatermark(watermarkMs);
+    else await this.#processWatermark(watermarkMs);
+  }
+
+  async pushWatermark1(watermarkMs: number): Promise<void> {
+    this.#watermarks.inputWatermark(0, watermarkMs);
+    await this.#processPending();
+  }
+
+  async pushWatermark2(watermarkMs: number): Promise<void> {
+    this.#watermarks.inputWatermark(1, watermarkMs);
+    await this.#processPending();
+  }
+
+  async pushStatus(status: 'active' | 'idle', inputIndex = 0): Promise<void> {
+    const isIdle = status === 'idle';
+    if (this.#operator.watermarkInterceptor !== undefined) this.#operator.watermarkInterceptor.onStatus(isIdle);
+    else this.#watermarks.inputStatus(inputIndex, isIdle);
+    await this.#processPending();
+  }
+
+  /** Sets the processing-time clock and fires everything due at it (timestamp <= `nowMs`). */
+  async advanceProcessingTime(nowMs: number): Promise<void> {
+    this.#clock.nowMs = nowMs;
+    this.#backend?.backend.setProcessingTime(nowMs);
+    this.#clock.runCallbacks();
+    await this.#fire(
+      (backend, onTimer) => backend.fireProcessingTimeTimers(nowMs, 1, onTimer),
+      (ts, ns) => this.#operator.onProcessingTimeTimer(ts, ns),
+    );
+  }
+
+  async endInput(): Promise<void> {
+    for (let i = 0; i < this.#inputCount; i++) this.#operator.endInput(i);
+    await this.#operator.finish();
+  }
+
+  async snapshot(): Promise<HarnessSnapshot> {
+    const checkpointId = ++this.#checkpointId;
+    this.#operator.prepareSnapshotPreBarrier(checkpointId);
+    this.#operator.snapshotState(checkpointId);
+    return { keyed: await this.#backend?.snapshot(checkpointId), operator: this.#context.operatorState.snapshot() };
+  }
+
+  /** Closes the operator and opens a new one from the snapshot. Watermarks restart at MIN; the clock keeps its value. */
+  async restore(snapshot: HarnessSnapshot): Promise<void> {
+    await this.close();
+    this.#clock.watermarkMs = MIN_TIMESTAMP_MS;
+    this.#clock.callbacks.length = 0;
+    await this.#open(snapshot);
+  }
+
+  async close(): Promise<void> {
+    await this.#operator.close();
+    await this.#backend?.backend.close();
+  }
+
+  /** What has come out on the main output since the last call. */
+  takeOutput(): OutputElement<OUT>[] {
+    return this.#log.main.splice(0) as OutputElement<OUT>[];
+  }
+
+  takeSideOutput<T>(tag: OutputTag<T>): RecordElement<T>[] {
+    return this.#log.side(tag.id).splice(0) as RecordElement<T>[];
+  }
+
+  /** The side outputs that anything was sent to, with what has come out since the last call. */
+  takeSideOutputs(): Map<string, RecordElement[]> {
+    return new Map([...this.#log.sides].map(([tagId, side]) => [tagId, side.splice(0)]));
+  }
+
+  timerCount(domain: 'eventTime' | 'processingTime' = 'eventTime'): number {
+    return domain === 'eventTime' ? this.backend.eventTimeTimerCount() : this.backend.processingTimeTimerCount();
+  }
+
+  async #open(restored: HarnessSnapshot | undefined): Promise<void> {
+    const kind = this.#options.backend ?? ORACLE_BACKEND;
+    this.#backend = this.#keySelectors === undefined ? undefined : await kind.create(restored?.keyed);
+    this.#backend?.backend.setProcessingTime(this.#clock.nowMs);
+    this.#context = createHarnessContext({
+      clock: this.#clock,
+      log: this.#log,
+      metrics: this.metrics,
+      backend: this.#backend?.backend,
+      restoredOperatorState: restored?.operator ?? [],
+      isRestored: restored !== undefined,
+      unreadTagIds: this.#options.unreadTagIds ?? [],
+    });
+    this.#watermarks = new CombinedWatermark(this.#inputCount, {
+      emitWatermark: (watermarkMs) => void this.#pending.push({ watermarkMs }),
+      emitStatus: (isIdle) => void this.#pending.push({ isIdle }),
+    });
+    this.#operator = this.#create();
+    this.#operator.setup(this.#context);
+    this.#operator.watermarkInterceptor?.open(this.#log);
+    await this.#operator.open();
+  }
+
+  #select(inputIndex: number, value: unknown): void {
+    if (this.#keySelectors === undefined) return;
+    this.backend.setCurrentKey(this.#keySelectors[inputIndex]!(value as never));
+  }
+
+  async #processPending(): Promise<void> {
+    for (const control of this.#pending.splice(0)) {
+      if ('watermarkMs' in control) await this.#processWatermark(control.watermarkMs);
+      else if (control.isIdle) this.#log.markIdle();
+      else this.#log.markActive();
+    }
+  }
+
+  async #processWatermark(watermarkMs: number): Promise<void> {
+    this.#clock.watermarkMs = watermarkMs;
+    this.#backend?.backend.setWatermark(watermarkMs);
+    await this.#fire(
+      (backend, onTimer) => backend.fireEventTimeTimers(watermarkMs, 1, onTimer),
+      (ts, ns) => this.#operator.onEventTimeTimer(ts, ns),
+    );
+    this.#operator.processWatermark(watermarkMs);
+    this.#log.emitWatermark(this.#operator.outputWatermark(watermarkMs));
+  }
+
+  async #fire(
+    fire: (
+      backend: KeyedStateBackend,
+      onTimer: (timestampMs: number, namespace: string | number) => void,
+    ) => boolean | Promise<boolean>,
+    onTimer: (timestampMs: number, namespace: string | number) => void,
+  ): Promise<void> {
+    if (this.#backend === undefined) return;
+    while (!(await fire(this.#backend.backend, onTimer)));
+    this.#backend.backend.clearCurrentKey();
+  }
+}
+
+/** An operator with one input that is not keyed. */
+export function oneInputHarness<OUT>(
+  create: () => StreamOperator<OUT>,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<OUT>> {
+  return OperatorHarness.open(create, 1, undefined, options);
+}
+
+/** An operator with one keyed input. */
+export function keyedOneInputHarness<T, OUT>(
+  create: () => StreamOperator<OUT>,
+  keySelector: (value: T) => Key,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<OUT>> {
+  return OperatorHarness.open(create, 1, [keySelector as (value: never) => Key], options);
+}
+
+/** An operator with two inputs, keyed when selectors are given. */
+export function twoInputHarness<T, U, OUT>(
+  create: () => StreamOperator<OUT>,
+  keySelectors?: readonly [(value: T) => Key, (value: U) => Key],
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<OUT>> {
+  return OperatorHarness.open(create, 2, keySelectors as KeySelectors | undefined, options);
+}
