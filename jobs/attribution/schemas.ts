@@ -200,7 +200,7 @@ export const DuplicateRecord = record('DuplicateRecord', {
   sourceOffset: long(),
   kind: eventKind,
   duplicateKind: enumeration(['natural', 'synthetic'], { name: 'DuplicateKind' }),
-  /** Id of the event that was kept. */
+  /** Id of the event that was kept; for a conversion, its key. */
   parentId: string(),
   /** The id it came with; for a synthetic duplicate, a hash of that id and the payload. */
   eventId: string(),

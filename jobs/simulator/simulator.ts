@@ -12,9 +12,9 @@ import { bidRequestAvro } from './wire/bid-request-avro.ts';
 import { clickCsv, conversionCsv } from './wire/click-csv.ts';
 import { impressionJson } from './wire/impression-json.ts';
 import { BidRequests } from './world/bid-requests.ts';
-import { Clicks } from './world/clicks.ts';
+import { Clicks, type SimClick } from './world/clicks.ts';
 import { Conversions } from './world/conversions.ts';
-import { Impressions } from './world/impressions.ts';
+import { Impressions, type SimImpression } from './world/impressions.ts';
 import { Population } from './world/population.ts';
 import { Timing } from './world/timing.ts';
 
@@ -74,6 +74,16 @@ export class Simulator {
   /** Number of records of a partition logged in the first `durationMs` of the world. */
   countWithin(stream: SourceName, partition: number, durationMs: number): number {
     return this.log(stream, partition).countBefore(this.options.startMs + durationMs);
+  }
+
+  /** What the world knows about impression number `index` of its sequence. */
+  impressionAt(index: number): SimImpression {
+    return this.#impressions.at(index);
+  }
+
+  /** What the world knows about click number `index` of its sequence. */
+  clickAt(index: number): SimClick {
+    return this.#clicks.at(index);
   }
 
   #modelOf(stream: SourceName, partition: number): LogModel {
