@@ -16,7 +16,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async read(path: string): Promise<Uint8Array> {
-    return this.#get(path).bytes.slice();
+    return new Uint8Array(this.#get(path).bytes);
   }
 
   async readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
@@ -24,7 +24,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
-    this.#files.set(path, { bytes: bytes.slice(), modifiedAtMs: this.#nowMs() });
+    this.#files.set(path, { bytes: new Uint8Array(bytes), modifiedAtMs: this.#nowMs() });
   }
 
   async rename(from: string, to: string): Promise<void> {
