@@ -30,15 +30,19 @@ export function javaHashCode(key: Key): number {
     case 'boolean':
       return key ? 1231 : 1237;
     default:
-      throw new UserError('JOB_DEFINITION', `expected a key of type string, number, bigint or boolean, found ${String(key)}`, {
-        hint: 'Let the key selector return a primitive; join several fields with compositeKey(...).',
-      });
+      throw new UserError(
+        'JOB_DEFINITION',
+        `expected a key of type string, number, bigint or boolean, found ${String(key)}`,
+        {
+          hint: 'Let the key selector return a primitive; join several fields with compositeKey(...).',
+        },
+      );
   }
 }
 
 function numberHashCode(key: number): number {
   if ((key | 0) === key) return key | 0;
-  if (Number.isSafeInteger(key)) return (key % TWO_POW_32 | 0) ^ (Math.floor(key / TWO_POW_32) | 0);
+  if (Number.isSafeInteger(key)) return ((key % TWO_POW_32) | 0) ^ (Math.floor(key / TWO_POW_32) | 0);
   doubles[0] = key;
   return doubleHalves[0]! ^ doubleHalves[1]!;
 }
@@ -78,10 +82,14 @@ export interface KeyGroupRange {
 
 /** The key groups that subtask `subtaskIndex` of `parallelism` owns: [start, end). */
 export function keyGroupRange(subtaskIndex: number, parallelism: number, maxParallelism: number): KeyGroupRange {
-  assert(subtaskIndex >= 0 && subtaskIndex < parallelism, () => `expected a subtask in [0, ${parallelism}), found ${subtaskIndex}`);
+  assert(
+    subtaskIndex >= 0 && subtaskIndex < parallelism,
+    () => `expected a subtask in [0, ${parallelism}), found ${subtaskIndex}`,
+  );
   assert(
     parallelism <= maxParallelism && maxParallelism <= MAX_PARALLELISM_MAX,
-    () => `expected parallelism <= max parallelism <= ${MAX_PARALLELISM_MAX}, found ${parallelism} and ${maxParallelism}`,
+    () =>
+      `expected parallelism <= max parallelism <= ${MAX_PARALLELISM_MAX}, found ${parallelism} and ${maxParallelism}`,
   );
   return {
     start: Math.floor((subtaskIndex * maxParallelism + parallelism - 1) / parallelism),
@@ -117,7 +125,10 @@ export function compositeKey(...parts: readonly Key[]): string {
         composed += part ? 't;' : 'f;';
         break;
       default:
-        throw new UserError('JOB_DEFINITION', `expected key parts of type string, number, bigint or boolean, found ${String(part)}`);
+        throw new UserError(
+          'JOB_DEFINITION',
+          `expected key parts of type string, number, bigint or boolean, found ${String(part)}`,
+        );
     }
   }
   return composed;

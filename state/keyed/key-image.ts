@@ -22,7 +22,7 @@ const TAG_FALSE = 7;
 const TAG_TRUE = 8;
 
 /** Longest key accepted, in bytes of its encoded form. */
-export const KEY_BYTES_MAX = 65_535;
+export const KEY_BYTES_MAX = 16_384;
 
 const FNV_OFFSET = 0x811c9dc5 | 0;
 const FNV_PRIME = 0x01000193;
@@ -33,7 +33,7 @@ function mix(value: number): number {
   hash = Math.imul(hash, 0x85ebca6b);
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }
 
 /**
@@ -45,7 +45,7 @@ export class KeyImage {
   #view: DataView = new DataView(this.buffer.buffer);
   /** Length of the key's bytes in `buffer`. */
   length = 0;
-  /** Unsigned 32 bits, independent of the key group. */
+  /** Signed 32 bits, so that it stays a small integer; independent of the key group. */
   hash = 0;
   /** Flink's murmur of Java's hash code; the key group is its remainder. */
   groupHash = 0;
@@ -54,6 +54,15 @@ export class KeyImage {
   set(key: Key): void {
     if (typeof key === 'string') this.#setString(key);
     else this.#setOther(key);
+  }
+
+  /** Fills the image from a key's bytes and its hash. The group hash is not known then. */
+  setBytes(source: Buffer, offset: number, length: number, hash: number): void {
+    this.#reserve(length);
+    source.copy(this.buffer, 0, offset, offset + length);
+    this.length = length;
+    this.hash = hash;
+    this.groupHash = -1;
   }
 
   #reserve(byteCount: number): void {
@@ -114,7 +123,7 @@ export class KeyImage {
         tag = TAG_BIGINT;
         const digits = key.toString();
         this.#reserve(1 + digits.length);
-        this.buffer.latin1Write(digits, 1);
+        this.buffer.write(digits, 1, 'latin1');
         this.length = 1 + digits.length;
       }
     } else {
@@ -127,8 +136,15 @@ export class KeyImage {
   }
 }
 
-/** The key whose bytes are `buffer[offset .. offset + length)`. Throws CheckpointCorruptError for other bytes. */
-export function readKey(buffer: Buffer, offset: number, length: number): Key {
+/** Node's own slices: what `toString` calls after it has looked at the encoding's name. */
+interface SliceableBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  ucs2Slice(start: number, end: number): string;
+}
+
+/** The key whose bytes are `bytes[offset .. offset + length)`. Throws CheckpointCorruptError for other bytes. */
+export function readKey(bytes: Buffer, offset: number, length: number): Key {
+  const buffer = bytes as SliceableBuffer;
   const start = offset + 1;
   const end = offset + length;
   switch (buffer[offset]) {

@@ -86,19 +86,23 @@ const anyKey: fc.Arbitrary<Key> = fc.oneof(
 
 test('ranges cover every key group once and agree with subtaskOfKeyGroup', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 300 }), fc.double({ min: 0, max: 1, noNaN: true }), (maxParallelism, share) => {
-      const parallelism = 1 + Math.floor(share * (maxParallelism - 1));
-      let next = 0;
-      for (let subtask = 0; subtask < parallelism; subtask++) {
-        const range = keyGroupRange(subtask, parallelism, maxParallelism);
-        expect(range.start).toBe(next);
-        for (let group = range.start; group < range.end; group++) {
-          expect(subtaskOfKeyGroup(group, parallelism, maxParallelism)).toBe(subtask);
+    fc.property(
+      fc.integer({ min: 1, max: 300 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (maxParallelism, share) => {
+        const parallelism = 1 + Math.floor(share * (maxParallelism - 1));
+        let next = 0;
+        for (let subtask = 0; subtask < parallelism; subtask++) {
+          const range = keyGroupRange(subtask, parallelism, maxParallelism);
+          expect(range.start).toBe(next);
+          for (let group = range.start; group < range.end; group++) {
+            expect(subtaskOfKeyGroup(group, parallelism, maxParallelism)).toBe(subtask);
+          }
+          next = range.end;
         }
-        next = range.end;
-      }
-      expect(next).toBe(maxParallelism);
-    }),
+        expect(next).toBe(maxParallelism);
+      },
+    ),
   );
 });
 

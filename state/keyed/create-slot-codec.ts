@@ -1,0 +1,80 @@
+import { ByteWriter, type ByteReader } from '../../engine/base/bytes.ts';
+import { UserError } from '../../engine/base/errors.ts';
+import { createResolver } from '../schema/resolver.ts';
+import type { AvroSchema, Schema } from '../schema/schema.ts';
+import { ListCodec, MapCodec, SlotCodec, ValueCodec, type ContentCodec } from './slot-codec.ts';
+import type { StateFormat } from './state-format.ts';
+import type { StateDescriptor } from './state.ts';
+
+/**
+ * The codec of a declared state for slots in `format`: its own format, or that of an older job.
+ *
+ * @throws UserError STATE_INCOMPATIBLE when slots of that format cannot be read as the declared state.
+ */
+export function createSlotCodec(descriptor: StateDescriptor, format: StateFormat, operatorUid: string): SlotCodec {
+  const subject = `state ${descriptor.name} of operator ${operatorUid}`;
+  const isNamespaced = descriptor.isNamespaced === true;
+  if (format.kind !== descriptor.kind || format.isNamespaced !== isNamespaced) {
+    const stored = `${format.kind}${format.isNamespaced ? ' per namespace' : ''}`;
+    const declared = `${descriptor.kind}${isNamespaced ? ' per namespace' : ''}`;
+    throw new UserError(
+      'STATE_INCOMPATIBLE',
+      `${subject}: expected a ${declared} state, found a stored ${stored} state`,
+      {
+        hint: 'Give the new state another name, or restore with the kind it was stored as.',
+      },
+    );
+  }
+  const options = {
+    schema: descriptor.schema as Schema<unknown>,
+    decode: decoderOf(format.schema, descriptor.schema, subject),
+    writerHasTtl: format.hasTtl,
+    readerHasTtl: descriptor.ttl !== undefined,
+  };
+  let content: ContentCodec;
+  switch (descriptor.kind) {
+    case 'list':
+      content = new ListCodec(options);
+      break;
+    case 'map':
+      content = new MapCodec({
+        ...options,
+        keySchema: descriptor.keySchema,
+        decodeKey: decoderOf(format.keySchema ?? descriptor.keySchema.avro, descriptor.keySchema, `key of ${subject}`),
+        keyText: keyTextOf(descriptor.keySchema),
+      });
+      break;
+    case 'value':
+    case 'reducing':
+    case 'aggregating':
+      content = new ValueCodec(options);
+      break;
+  }
+  return new SlotCodec(content, isNamespaced, descriptor.ttl);
+}
+
+function decoderOf(writer: AvroSchema, schema: Schema<unknown>, subject: string): (reader: ByteReader) => unknown {
+  if (JSON.stringify(writer) === JSON.stringify(schema.avro)) return (reader) => schema.decode(reader);
+  return createResolver(writer, schema, { code: 'STATE_INCOMPATIBLE', subject });
+}
+
+/** Undefined when keys of this schema are primitives, which can be a `Map`'s keys as they are. */
+export function keyTextOf(schema: Schema<unknown>): ((key: unknown) => string) | undefined {
+  if (isPrimitive(schema.avro)) return undefined;
+  const writer = new ByteWriter(64);
+  return (key) => {
+    writer.clear();
+    schema.encode(writer, key);
+    return writer.buffer.toString('latin1', 0, writer.length);
+  };
+}
+
+const PRIMITIVES = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'enum']);
+
+function isPrimitive(avro: AvroSchema): boolean {
+  if (typeof avro === 'string') return PRIMITIVES.has(avro);
+  if (Array.isArray(avro)) return (avro as readonly AvroSchema[]).every(isPrimitive);
+  const { type, logicalType } = avro as { readonly type: unknown; readonly logicalType?: unknown };
+  if (logicalType === 'decimal') return true;
+  return typeof type === 'string' && PRIMITIVES.has(type);
+}

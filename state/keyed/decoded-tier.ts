@@ -1,0 +1,76 @@
+import type { Key } from './key.ts';
+import type { Page } from './page.ts';
+import { PageQueue } from './page-queue.ts';
+
+/**
+ * Share of the tier that keys never seen before may take. Most of them are not seen again soon: leaving early, they die
+ * young for the garbage collector. A key that comes back while its page is encoded goes to the main queue.
+ */
+const NEW_SHARE = 1 / 8;
+const NEW_PAGES_MAX = 4096;
+
+/**
+ * The decoded pages by key, bounded in pages and estimated bytes. A hit costs the map's look-up and one field; order is
+ * kept by two first-in first-out queues in which a page that was used since it was queued gets another round.
+ */
+export class DecodedTier {
+  /** Looked up directly by the cache. Never larger than the bounds plus one batch. */
+  readonly pages: Map<Key, Page> = new Map();
+  readonly pagesMax: number;
+  readonly #newPagesMax: number;
+  readonly #bytesMax: number;
+  readonly #newPages: PageQueue = new PageQueue();
+  readonly #mainPages: PageQueue = new PageQueue();
+  #bytes = 0;
+
+  constructor(options: { readonly pagesMax: number; readonly bytesMax: number }) {
+    this.pagesMax = options.pagesMax;
+    this.#bytesMax = options.bytesMax;
+    this.#newPagesMax = Math.max(1, Math.min(NEW_PAGES_MAX, Math.floor(options.pagesMax * NEW_SHARE)));
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  addBytes(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  get bytesMax(): number {
+    return this.#bytesMax;
+  }
+
+  add(page: Page, isNew: boolean): void {
+    this.pages.set(page.key, page);
+    page.queuedPin = page.pin;
+    this.#bytes += page.byteEstimate;
+    (isNew ? this.#newPages : this.#mainPages).push(page);
+  }
+
+  /** Hands pages to `onEvict` until the bounds hold; never pages pinned by `pin` or later, nor those still loading. */
+  shrink(pin: number, onEvict: (page: Page) => void): void {
+    // Every page is looked at twice at most: once to give it another round.
+    let looksLeft = 2 * this.pages.size;
+    while (looksLeft-- > 0) {
+      const isNewQueue = this.#newPages.size > this.#newPagesMax;
+      const isOver = this.pages.size > this.pagesMax || this.#bytes > this.#bytesMax;
+      if (!isNewQueue && !isOver) return;
+      const fromNew = isNewQueue || this.#mainPages.size === 0;
+      const page = (fromNew ? this.#newPages : this.#mainPages).shift();
+      if (page.pin >= pin || page.isLoading) {
+        // In use now. New pages stay new, but do not hold up those behind them.
+        (fromNew && !isOver ? this.#newPages : this.#mainPages).push(page);
+        if (fromNew && !isOver) return;
+      } else if (page.pin !== page.queuedPin) {
+        page.queuedPin = page.pin;
+        this.#mainPages.push(page);
+      } else {
+        this.#bytes -= page.byteEstimate;
+        this.pages.delete(page.key);
+        page.isResident = false;
+        onEvict(page);
+      }
+    }
+  }
+}

@@ -1,0 +1,517 @@
+import { assert } from '../../engine/base/assert.ts';
+import { ByteWriter } from '../../engine/base/bytes.ts';
+import { InternalError } from '../../engine/base/errors.ts';
+import type { PageWrite } from '../store/page-store.ts';
+import { BloomFilter } from './bloom-filter.ts';
+import { KEY_BYTES_MAX, KeyImage } from './key-image.ts';
+import type { PageCodec } from './page-codec.ts';
+import type { Page } from './page.ts';
+import {
+  ENTRY_DEAD,
+  ENTRY_HEADER_BYTES,
+  ENTRY_IN_CHECKPOINT,
+  ENTRY_IN_STORE,
+  ENTRY_REFERENCED,
+  ENTRY_STORE_CURRENT,
+  entryBytes,
+  offsetOf,
+  refOf,
+  Segment,
+  SEGMENT_BYTES_MAX,
+  segmentIdOf,
+  SEGMENTS_MAX,
+} from './segment.ts';
+import { SlabIndex } from './slab-index.ts';
+import { storeValue, type StoreAreas } from './store-areas.ts';
+
+const SEGMENT_BYTES_MIN = 4096;
+/** Room that the head must have before a page is written; a page that needs more moves to a new segment. */
+const HEAD_ROOM_BYTES = 1024;
+/** Below this share of live bytes among the used ones a segment is compacted rather than evicted. */
+const COMPACTION_SHARE = 0.6;
+const FREE_SEGMENTS_MAX = 4;
+/** Bytes of spilled pages per batch for the store. */
+const SPILL_BATCH_BYTES = 4 << 20;
+
+/** What goes to the store. The bytes may be reused after `onSpill` returns. */
+export type OnSpill = (batch: readonly PageWrite[], bytes: number) => void;
+
+/**
+ * The encoded pages: a log of segments outside of the heap with a typed-array index. Entries never change once written
+ * (but for flags), so a running snapshot can copy them while new ones are appended. When the budget is used up, segments
+ * with many dead entries are compacted, else the oldest one is evicted: what was read lately moves to the head, dirty
+ * pages go to the store, clean ones are dropped.
+ */
+export class EncodedTier {
+  readonly image: KeyImage = new KeyImage();
+  readonly #codec: PageCodec;
+  readonly #areas: StoreAreas;
+  readonly #bytesMax: number;
+  readonly #segmentBytesMax: number;
+  readonly #segments: (Segment | undefined)[] = [undefined];
+  readonly #index: SlabIndex;
+  /** Hashes of all keys that were ever spilled. */
+  readonly #spilled: BloomFilter = new BloomFilter();
+  readonly #writer: ByteWriter = new ByteWriter(0);
+  readonly #free: Segment[] = [];
+  /** Segments without live entries that a snapshot still reads. */
+  readonly #zombies: Segment[] = [];
+  #freeIds: number[] = [];
+  /** Sealed segments, oldest first. */
+  #sealed: Segment[] = [];
+  #head: Segment;
+  #segmentBytes = 0;
+  #retainCount = 0;
+  /** Epoch of changes made now, and the last one whose checkpoint is complete. */
+  epoch = 1;
+  completedEpoch = 0;
+  #probeBuffer: Buffer;
+  #probeOffset = 0;
+  #probeLength = 0;
+
+  constructor(options: { readonly codec: PageCodec; readonly areas: StoreAreas; readonly bytesMax: number }) {
+    this.#codec = options.codec;
+    this.#areas = options.areas;
+    this.#bytesMax = options.bytesMax;
+    const share = 2 ** Math.floor(Math.log2(Math.max(1, options.bytesMax / 32)));
+    this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, share));
+    this.#index = new SlabIndex({ isMatch: (ref) => this.#isMatch(ref) });
+    this.#probeBuffer = this.image.buffer;
+    this.#head = this.#openHead();
+  }
+
+  get byteLength(): number {
+    return this.#segmentBytes + this.#index.byteLength + this.#spilled.byteLength;
+  }
+
+  /** Entries, tombstones included. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  get hasSpilled(): boolean {
+    return this.#spilled.size > 0;
+  }
+
+  /** False: the store certainly holds no page of a key with this hash. */
+  mayBeSpilled(hash: number): boolean {
+    return this.#spilled.size > 0 && this.#spilled.has(hash);
+  }
+
+  /** The entry of the key in `image`; 0 when there is none. */
+  find(): number {
+    this.#probeImage();
+    return this.#index.find(this.image.hash);
+  }
+
+  segmentOf(ref: number): Segment {
+    return this.#segments[segmentIdOf(ref)]!;
+  }
+
+  /** Fills a page from its entry. A tombstone leaves it empty. */
+  read(ref: number, page: Page): void {
+    const segment = this.#segments[segmentIdOf(ref)]!;
+    const offset = offsetOf(ref);
+    const pageLength = segment.pageLengthAt(offset);
+    const flags = segment.flagsAt(offset);
+    const epoch = segment.epochAt(offset);
+    page.encodedEpoch = epoch;
+    page.isInCheckpoint = (flags & ENTRY_IN_CHECKPOINT) !== 0 || (epoch !== 0 && epoch < this.epoch);
+    if (pageLength === 0) return;
+    page.isStored = true;
+    const reader = segment.reader;
+    reader.offset = offset + ENTRY_HEADER_BYTES + segment.keyLengthAt(offset);
+    this.#codec.read(reader, page);
+    if ((flags & ENTRY_REFERENCED) === 0) segment.setFlag(offset, ENTRY_REFERENCED);
+  }
+
+  /**
+   * Writes a dirty page's new form; an empty one leaves a tombstone only where something must still be told of it.
+   *
+   * @returns encoded bytes of the page; 0 when it is empty.
+   */
+  write(page: Page): number {
+    const image = this.image;
+    image.set(page.key);
+    this.#probeImage();
+    const isInCheckpoint = page.isInCheckpoint || (page.encodedEpoch !== 0 && page.encodedEpoch < this.epoch);
+    page.isDirty = false;
+    page.isInCheckpoint = isInCheckpoint;
+    if (page.isEmpty) {
+      page.isStored = false;
+      page.encodedEpoch = this.epoch;
+      this.#bury(page.keyGroup, isInCheckpoint);
+      return 0;
+    }
+    page.isStored = true;
+    page.encodedEpoch = this.epoch;
+    let segment = this.#head;
+    if (segment.byteLength - segment.used < HEAD_ROOM_BYTES + image.length) segment = this.#openHead();
+    const writer = this.#writer;
+    const offset = segment.used;
+    writer.length = offset + ENTRY_HEADER_BYTES;
+    writeKey(writer, image);
+    this.#codec.write(writer, page);
+    const pageLength = writer.length - offset - ENTRY_HEADER_BYTES - image.length;
+    if (writer.buffer !== segment.buffer) {
+      this.#moveGrown(offset, page.keyGroup, isInCheckpoint);
+      return pageLength;
+    }
+    this.#commit(segment, offset, pageLength, page.keyGroup, isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0, this.epoch);
+    return pageLength;
+  }
+
+  /**
+   * Adds an encoded page that came from the store or from a checkpoint, under the key in `image`.
+   *
+   * @param flags ENTRY_STORE_CURRENT, ENTRY_IN_CHECKPOINT.
+   */
+  add(keyGroup: number, page: Buffer, offset: number, length: number, flags: number, epoch: number): number {
+    this.#probeImage();
+    const image = this.image;
+    const total = entryBytes(image.length, length);
+    const segment = this.#segmentFor(total);
+    const at = segment.used;
+    image.buffer.copy(segment.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
+    page.copy(segment.buffer, at + ENTRY_HEADER_BYTES + image.length, offset, offset + length);
+    return this.#commit(segment, at, length, keyGroup, flags, epoch);
+  }
+
+  /** Calls `visit` for every live entry whose changes the next checkpoint must hold. */
+  forEachChange(visit: (ref: number) => void): void {
+    this.#forEachSegment((segment) => {
+      if (segment.dirtyEpoch <= this.completedEpoch) return;
+      for (let offset = 0; offset < segment.used; offset += segment.entryBytesAt(offset)) {
+        if ((segment.flagsAt(offset) & ENTRY_DEAD) !== 0) continue;
+        if (segment.epochAt(offset) > this.completedEpoch) visit(refOf(segment.id, offset));
+      }
+    });
+  }
+
+  /** Keeps the bytes of all segments as they are until `release`, even of those that lose their last entry. */
+  retain(): void {
+    this.#retainCount++;
+  }
+
+  release(): void {
+    this.#retainCount--;
+    if (this.#retainCount > 0) return;
+    for (const segment of this.#zombies) this.#recycle(segment);
+    this.#zombies.length = 0;
+  }
+
+  /** Forgets a tombstone that every checkpoint has now, unless the store still has to be told. */
+  forget(ref: number): void {
+    const segment = this.#segments[segmentIdOf(ref)];
+    const offset = offsetOf(ref);
+    if (segment === undefined || (segment.flagsAt(offset) & (ENTRY_DEAD | ENTRY_IN_STORE)) !== 0) return;
+    this.#index.remove(segment.hashAt(offset), ref);
+    this.#kill(segment, offset);
+  }
+
+  /** Brings the tier back into its budget. */
+  shrink(onSpill: OnSpill): void {
+    if (this.byteLength <= this.#bytesMax) return;
+    const batch = new SpillBatch(onSpill);
+    while (this.byteLength > this.#bytesMax) {
+      const victim = this.#chooseVictim();
+      if (victim === undefined) break;
+      if (victim.liveBytes < victim.used * COMPACTION_SHARE) this.#compact(victim);
+      else this.#evict(victim, batch);
+    }
+    batch.flush();
+  }
+
+  #chooseVictim(): Segment | undefined {
+    if (this.#sealed.length === 0) {
+      if (this.#head.used === 0) return undefined;
+      this.#openHead();
+      // What was sealed may have had no live entry left: then it is free already.
+      if (this.#sealed.length === 0) return undefined;
+    }
+    let emptiest = this.#sealed[0]!;
+    for (const segment of this.#sealed) {
+      if (segment.liveBytes * emptiest.used < emptiest.liveBytes * segment.used) emptiest = segment;
+    }
+    return emptiest.liveBytes < emptiest.used * COMPACTION_SHARE ? emptiest : this.#sealed[0];
+  }
+
+  #compact(victim: Segment): void {
+    for (let offset = 0; offset < victim.used; offset += victim.entryBytesAt(offset)) {
+      if ((victim.flagsAt(offset) & ENTRY_DEAD) === 0) this.#relocate(victim, offset);
+    }
+  }
+
+  #evict(victim: Segment, batch: SpillBatch): void {
+    let secondChanceBytes = victim.byteLength / 2;
+    for (let offset = 0; offset < victim.used; offset += victim.entryBytesAt(offset)) {
+      const flags = victim.flagsAt(offset);
+      if ((flags & ENTRY_DEAD) !== 0) continue;
+      if ((flags & ENTRY_REFERENCED) !== 0 && secondChanceBytes > 0) {
+        secondChanceBytes -= victim.entryBytesAt(offset);
+        victim.clearFlag(offset, ENTRY_REFERENCED);
+        this.#relocate(victim, offset);
+        continue;
+      }
+      this.#spill(victim, offset, flags, batch);
+      this.#index.remove(victim.hashAt(offset), refOf(victim.id, offset));
+      this.#kill(victim, offset);
+    }
+  }
+
+  #spill(segment: Segment, offset: number, flags: number, batch: SpillBatch): void {
+    if ((flags & ENTRY_STORE_CURRENT) !== 0) return;
+    const keyOffset = offset + ENTRY_HEADER_BYTES;
+    const keyLength = segment.keyLengthAt(offset);
+    const keyGroup = segment.keyGroupAt(offset);
+    const hash = segment.hashAt(offset);
+    const pageLength = segment.pageLengthAt(offset);
+    const epoch = segment.epochAt(offset);
+    const value = storeValue(flags & ENTRY_IN_CHECKPOINT, epoch, segment.buffer, keyOffset + keyLength, pageLength);
+    if (pageLength > 0) {
+      batch.add(this.#areas.pageKey(keyGroup, hash, segment.buffer, keyOffset, keyLength), value);
+      this.#spilled.add(hash);
+    } else if ((flags & ENTRY_IN_STORE) !== 0) {
+      batch.add(this.#areas.pageKey(keyGroup, hash, segment.buffer, keyOffset, keyLength), undefined);
+    }
+    if (epoch > this.completedEpoch) {
+      batch.add(this.#areas.changeKey(epoch, keyGroup, hash, segment.buffer, keyOffset, keyLength), value);
+    }
+  }
+
+  #relocate(segment: Segment, offset: number): void {
+    const total = segment.entryBytesAt(offset);
+    const target = this.#segmentFor(total);
+    const at = target.used;
+    target.words.set(segment.words.subarray(offset >>> 2, (offset + total) >>> 2), at >>> 2);
+    target.used = at + total;
+    target.liveBytes += total;
+    target.dirtyEpoch = Math.max(target.dirtyEpoch, segment.epochAt(offset));
+    this.#index.move(segment.hashAt(offset), refOf(segment.id, offset), refOf(target.id, at));
+    this.#kill(segment, offset);
+    if (target.isSealed && target !== this.#head) this.#sealed.push(target);
+  }
+
+  #bury(keyGroup: number, isInCheckpoint: boolean): void {
+    const image = this.image;
+    const before = this.#index.find(image.hash);
+    let flags = isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0;
+    if (before === 0) {
+      if (this.mayBeSpilled(image.hash)) flags |= ENTRY_IN_STORE;
+    } else {
+      const segment = this.#segments[segmentIdOf(before)]!;
+      flags |= this.#inheritedFlags(segment, offsetOf(before));
+      if (flags === 0) {
+        this.#index.remove(image.hash, before);
+        this.#kill(segment, offsetOf(before));
+        return;
+      }
+    }
+    if (flags === 0) return;
+    const target = this.#segmentFor(entryBytes(image.length, 0));
+    const at = target.used;
+    image.buffer.copy(target.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
+    this.#commit(target, at, 0, keyGroup, flags, this.epoch);
+  }
+
+  /** The page outgrew the head while it was written: its bytes are in a grown copy of the head's buffer. */
+  #moveGrown(offset: number, keyGroup: number, isInCheckpoint: boolean): void {
+    const grown = this.#writer.buffer;
+    const start = offset + ENTRY_HEADER_BYTES;
+    const end = this.#writer.length;
+    this.#pointWriter();
+    const keyLength = this.image.length;
+    const pageLength = end - start - keyLength;
+    const target = this.#segmentFor(entryBytes(keyLength, pageLength));
+    const at = target.used;
+    grown.copy(target.buffer, at + ENTRY_HEADER_BYTES, start, end);
+    this.#commit(target, at, pageLength, keyGroup, isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0, this.epoch);
+  }
+
+  #inheritedFlags(segment: Segment, offset: number): number {
+    const flags = segment.flagsAt(offset);
+    const epoch = segment.epochAt(offset);
+    let inherited = flags & (ENTRY_IN_STORE | ENTRY_IN_CHECKPOINT);
+    if ((flags & ENTRY_STORE_CURRENT) !== 0) inherited |= ENTRY_IN_STORE;
+    if (epoch !== 0 && epoch < this.epoch) inherited |= ENTRY_IN_CHECKPOINT;
+    return inherited;
+  }
+
+  /** Completes the entry at the end of `segment`, whose key and page are written, and points the index to it. */
+  #commit(
+    segment: Segment,
+    offset: number,
+    pageLength: number,
+    keyGroup: number,
+    ownFlags: number,
+    epoch: number,
+  ): number {
+    const { hash, length } = this.image;
+    const ref = refOf(segment.id, offset);
+    const total = entryBytes(length, pageLength);
+    segment.used = offset + total;
+    segment.liveBytes += total;
+    if (epoch > segment.dirtyEpoch) segment.dirtyEpoch = epoch;
+    let flags = ownFlags;
+    const before = this.#index.put(hash, ref);
+    if (before !== 0) {
+      const old = this.#segments[segmentIdOf(before)]!;
+      flags |= this.#inheritedFlags(old, offsetOf(before));
+      this.#kill(old, offsetOf(before));
+    } else if (this.#spilled.size > 0 && this.#spilled.has(hash)) {
+      flags |= ENTRY_IN_STORE;
+    }
+    const words = segment.words;
+    const word = offset >>> 2;
+    words[word] = hash;
+    words[word + 1] = length | (keyGroup << 16);
+    words[word + 2] = pageLength;
+    words[word + 3] = flags;
+    words[word + 4] = epoch;
+    if (segment.isSealed) this.#sealed.push(segment);
+    return ref;
+  }
+
+  #kill(segment: Segment, offset: number): void {
+    segment.setFlag(offset, ENTRY_DEAD);
+    segment.liveBytes -= segment.entryBytesAt(offset);
+    if (segment.liveBytes === 0 && segment.isSealed) this.#freeSegment(segment);
+  }
+
+  /** A segment with room for `total` bytes: the head, or one of its own for a large entry, which is sealed at once. */
+  #segmentFor(total: number): Segment {
+    if (total > this.#segmentBytesMax / 4) {
+      const own = this.#newSegment((total + 7) & ~7);
+      own.isSealed = true;
+      return own;
+    }
+    if (this.#head.byteLength - this.#head.used < total) this.#openHead();
+    return this.#head;
+  }
+
+  #openHead(): Segment {
+    const old = this.#head as Segment | undefined;
+    // Small at first: a job of many small operators must not start with a megabyte each.
+    const wanted = Math.max(1 << 16, 2 ** Math.floor(Math.log2(Math.max(1, this.#segmentBytes / 8))));
+    const head = this.#newSegment(Math.min(this.#segmentBytesMax, wanted));
+    this.#head = head;
+    this.#pointWriter();
+    if (old !== undefined) {
+      old.isSealed = true;
+      if (old.liveBytes === 0) this.#freeSegment(old);
+      else this.#sealed.push(old);
+    }
+    return head;
+  }
+
+  #pointWriter(): void {
+    this.#writer.buffer = this.#head.buffer;
+    this.#writer.view = this.#head.view;
+  }
+
+  #newSegment(byteLength: number): Segment {
+    const reusable = this.#free.findIndex((segment) => segment.byteLength === byteLength);
+    let segment: Segment;
+    if (reusable >= 0) {
+      segment = this.#free.splice(reusable, 1)[0]!;
+    } else {
+      const id = this.#freeIds.pop() ?? this.#segments.length;
+      if (id >= SEGMENTS_MAX) {
+        throw new InternalError(`the encoded tier needs more than ${SEGMENTS_MAX} segments: lower encodedBytesMax`);
+      }
+      segment = new Segment(id, byteLength);
+    }
+    this.#segments[segment.id] = segment;
+    this.#segmentBytes += byteLength;
+    return segment;
+  }
+
+  #freeSegment(segment: Segment): void {
+    const at = this.#sealed.indexOf(segment);
+    if (at >= 0) this.#sealed.splice(at, 1);
+    this.#segmentBytes -= segment.byteLength;
+    if (this.#retainCount > 0) this.#zombies.push(segment);
+    else this.#recycle(segment);
+  }
+
+  #recycle(segment: Segment): void {
+    this.#segments[segment.id] = undefined;
+    if (segment.byteLength === this.#segmentBytesMax && this.#free.length < FREE_SEGMENTS_MAX) {
+      segment.used = 0;
+      segment.liveBytes = 0;
+      segment.dirtyEpoch = 0;
+      segment.isSealed = false;
+      this.#free.push(segment);
+    } else {
+      this.#freeIds.push(segment.id);
+    }
+  }
+
+  #forEachSegment(visit: (segment: Segment) => void): void {
+    for (let id = 1; id < this.#segments.length; id++) {
+      const segment = this.#segments[id];
+      if (segment !== undefined && segment.liveBytes > 0) visit(segment);
+    }
+  }
+
+  #probeImage(): void {
+    const image = this.image;
+    assert(
+      image.length <= KEY_BYTES_MAX,
+      () => `expected a key of at most ${KEY_BYTES_MAX} bytes, found ${image.length}`,
+    );
+    this.#probeBuffer = image.buffer;
+    this.#probeOffset = 0;
+    this.#probeLength = image.length;
+  }
+
+  #isMatch(ref: number): boolean {
+    const segment = this.#segments[segmentIdOf(ref)]!;
+    const offset = offsetOf(ref);
+    const length = this.#probeLength;
+    if (segment.keyLengthAt(offset) !== length) return false;
+    const key = this.#probeBuffer;
+    const probeOffset = this.#probeOffset;
+    const buffer = segment.buffer;
+    const keyOffset = offset + ENTRY_HEADER_BYTES;
+    for (let i = length - 1; i >= 0; i--) {
+      if (buffer[keyOffset + i] !== key[probeOffset + i]) return false;
+    }
+    return true;
+  }
+}
+
+/** Hot: a loop beats a native copy for keys of this size. */
+function writeKey(writer: ByteWriter, image: KeyImage): void {
+  const at = writer.reserve(image.length);
+  const target = writer.buffer;
+  const source = image.buffer;
+  if (image.length > 48) {
+    source.copy(target, at, 0, image.length);
+    return;
+  }
+  for (let i = 0; i < image.length; i++) target[at + i] = source[i]!;
+}
+
+class SpillBatch {
+  readonly #onSpill: OnSpill;
+  #writes: PageWrite[] = [];
+  #bytes = 0;
+
+  constructor(onSpill: OnSpill) {
+    this.#onSpill = onSpill;
+  }
+
+  add(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#writes.push({ key, value });
+    this.#bytes += key.length + (value?.length ?? 0);
+    if (this.#bytes >= SPILL_BATCH_BYTES) this.flush();
+  }
+
+  flush(): void {
+    if (this.#writes.length === 0) return;
+    this.#onSpill(this.#writes, this.#bytes);
+    this.#writes = [];
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,75 @@
+import type { Key } from './key.ts';
+import type { PageCache } from './page-cache.ts';
+import type { PageCodec } from './page-codec.ts';
+import type { Page } from './page.ts';
+import { UNSTAMPED_MS } from './stamped.ts';
+import { TimeIndex } from './time-index.ts';
+import { expirySlackMs } from './ttl-clock.ts';
+
+/** Pages looked at per sweep at most, so that clean-up never holds up records for long. */
+const SWEEP_KEYS_MAX = 1024;
+
+/** Drops what has outlived its time-to-live without being read, in one time domain. */
+export class Expiry {
+  readonly index: TimeIndex;
+  readonly #cache: PageCache;
+  readonly #codec: PageCodec;
+  readonly #isEventTime: boolean;
+  readonly #keys: Key[] = [];
+
+  constructor(options: { readonly cache: PageCache; readonly codec: PageCodec; readonly isEventTime: boolean }) {
+    this.#cache = options.cache;
+    this.#codec = options.codec;
+    this.#isEventTime = options.isEventTime;
+    this.index = new TimeIndex(options.cache.encoded.image);
+  }
+
+  schedule(page: Page, timestampMs: number): void {
+    if (this.#isEventTime) page.eventExpiryAtMs = timestampMs;
+    else page.processingExpiryAtMs = timestampMs;
+    page.isDirty = true;
+    this.index.add(timestampMs, page.key);
+  }
+
+  /** Cleans up some pages that are due; a promise when they have to be fetched. */
+  sweep(nowMs: number): undefined | Promise<void> {
+    if (this.index.count === 0) return undefined;
+    const countMax = Math.min(SWEEP_KEYS_MAX, this.#cache.decoded.pagesMax);
+    if (!this.index.collect(nowMs, countMax, this.#keys)) return undefined;
+    const fetching = this.#cache.prepareTimers(this.#keys);
+    if (fetching !== undefined) return fetching.then(() => this.#sweepRun(nowMs));
+    this.#sweepRun(nowMs);
+    return undefined;
+  }
+
+  #sweepRun(nowMs: number): void {
+    for (let n = this.#keys.length; n > 0 && this.index.next(nowMs); n--) {
+      const page = this.#cache.pageOf(this.index.key);
+      const scheduledMs = this.#isEventTime ? page.eventExpiryAtMs : page.processingExpiryAtMs;
+      if (scheduledMs === this.index.timestampMs) this.#clean(page, nowMs);
+    }
+  }
+
+  #clean(page: Page, nowMs: number): void {
+    const domain = this.#isEventTime ? 'eventTime' : 'processingTime';
+    let nextMs = Infinity;
+    this.#codec.codecs.forEach((codec, index) => {
+      const slot = page.slots[index];
+      if (codec.ttl === undefined || codec.ttl.timeDomain !== domain || slot === undefined) return;
+      const kept = codec.expire(slot, nowMs);
+      page.slots[index] = kept;
+      if (kept === undefined) return;
+      const first = codec.firstStampMs(kept);
+      const { timeToLiveMs } = codec.ttl;
+      nextMs = Math.min(nextMs, (first === UNSTAMPED_MS ? nowMs : first) + timeToLiveMs + expirySlackMs(timeToLiveMs));
+    });
+    page.isDirty = true;
+    if (nextMs !== Infinity) {
+      this.schedule(page, Math.max(Math.ceil(nextMs), nowMs + 1));
+    } else if (this.#isEventTime) {
+      page.eventExpiryAtMs = Infinity;
+    } else {
+      page.processingExpiryAtMs = Infinity;
+    }
+  }
+}

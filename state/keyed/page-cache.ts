@@ -1,0 +1,266 @@
+import type { PageStore, PageWrite } from '../store/page-store.ts';
+import { DecodedTier } from './decoded-tier.ts';
+import { EncodedTier } from './encoded-tier.ts';
+import type { Key } from './key.ts';
+import type { PageCodec } from './page-codec.ts';
+import { NO_PAGE, Page } from './page.ts';
+import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
+import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
+
+/** Bytes of spilled pages on their way to the store at most; then records wait for it. */
+const SPILL_IN_FLIGHT_BYTES_MAX = 32 << 20;
+/** What a decoded page costs on the heap: its objects, and so much per encoded byte. */
+const PAGE_OVERHEAD_BYTES = 400;
+const HEAP_BYTES_PER_ENCODED_BYTE = 4;
+
+/** Pages fetched one by one between two batches before older ones are evicted. */
+const SINGLE_PAGES_MAX = 64;
+
+const NOT_A_KEY: Key = Symbol('not a key') as unknown as Key;
+
+export interface PageCacheOptions {
+  readonly codec: PageCodec;
+  readonly areas: StoreAreas;
+  readonly store: PageStore;
+  readonly maxParallelism: number;
+  readonly decodedPagesMax: number;
+  readonly decodedBytesMax: number;
+  readonly encodedBytesMax: number;
+}
+
+/** The key pages of one backend in three tiers: decoded, encoded, store. */
+export class PageCache {
+  readonly decoded: DecodedTier;
+  readonly encoded: EncodedTier;
+  readonly #codec: PageCodec;
+  readonly #areas: StoreAreas;
+  readonly #store: PageStore;
+  readonly #maxParallelism: number;
+  readonly #prepared: Page[] = [];
+  #preparedKeys: readonly Key[] = [];
+  #emptySlots: unknown[] = [];
+  #isSealed = false;
+  #pin = 1;
+  #loading: Page[] = [];
+  #spillInFlightBytes = 0;
+  #spillsInFlight: Promise<void> = Promise.resolve();
+  #failure: unknown = undefined;
+  /** Running average of encoded bytes of a page, for the estimate of new ones. */
+  #encodedBytesAverage = 64;
+  /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
+  storedCount = 0;
+  readonly #onEvict: (page: Page) => void = (page) => {
+    if (page.isDirty) this.#write(page);
+  };
+  readonly #onSpill: (batch: readonly PageWrite[], bytes: number) => void = (batch, bytes) => this.#spill(batch, bytes);
+
+  constructor(options: PageCacheOptions) {
+    this.#codec = options.codec;
+    this.#areas = options.areas;
+    this.#store = options.store;
+    this.#maxParallelism = options.maxParallelism;
+    this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
+    this.encoded = new EncodedTier({ codec: options.codec, areas: options.areas, bytesMax: options.encodedBytesMax });
+  }
+
+  /** All states are declared: pages can be made. */
+  seal(): void {
+    if (this.#isSealed) return;
+    this.#isSealed = true;
+    // The getter fixes the current format.
+    this.#codec.currentFormat;
+    this.#emptySlots = this.#codec.codecs.map(() => undefined);
+  }
+
+  /** See `KeyedStateBackend.prepare`. */
+  prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
+    if (!this.#isSealed) this.seal();
+    const pin = ++this.#pin;
+    const { pages, pagesMax, bytesMax } = this.decoded;
+    const prepared = this.#prepared;
+    this.#preparedKeys = keys;
+    let lastKey: Key = NOT_A_KEY;
+    let lastPage = NO_PAGE;
+    let distinct = 0;
+    let bytes = 0;
+    let end = from;
+    for (; end < to; end++) {
+      const key = keys[end]!;
+      if (key !== lastKey) {
+        let page = pages.get(key);
+        if (page === undefined || page.pin !== pin) {
+          if (distinct >= pagesMax || (bytes > bytesMax && distinct > 0)) break;
+          if (page === undefined) page = this.#fault(key, pin, false);
+          else page.pin = pin;
+          distinct++;
+          bytes += page.byteEstimate;
+        }
+        lastKey = key;
+        lastPage = page;
+      }
+      prepared[end] = lastPage;
+    }
+    return this.#settle(pin, end);
+  }
+
+  /** Makes the pages of `keys` resident for the timers that may fire; a promise when they have to be fetched. */
+  prepareTimers(keys: readonly Key[]): undefined | Promise<unknown> {
+    if (!this.#isSealed) this.seal();
+    const pin = ++this.#pin;
+    const { pages } = this.decoded;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
+      const page = pages.get(key);
+      if (page === undefined) this.#fault(key, pin, true);
+      else page.pin = pin;
+    }
+    const settled = this.#settle(pin, 0);
+    return settled === 0 ? undefined : (settled as Promise<number>);
+  }
+
+  /** The page of the i-th key prepared; fetched again should it have been evicted since. */
+  preparedPage(index: number): Page {
+    const page = this.#prepared[index]!;
+    return page.isResident ? page : this.pageOf(this.#preparedKeys[index]!);
+  }
+
+  /** Any key's page, with a blocking read when it is not resident. */
+  pageOf(key: Key): Page {
+    if (!this.#isSealed) this.seal();
+    let page = this.decoded.pages.get(key);
+    if (page === undefined) {
+      // Whoever works with single keys only must not fill the memory: pages prepared before may be evicted then.
+      const isFull = this.decoded.pages.size >= 2 * this.decoded.pagesMax + SINGLE_PAGES_MAX;
+      page = this.#fault(key, isFull ? ++this.#pin : this.#pin, false);
+      if (isFull) this.decoded.shrink(this.#pin, this.#onEvict);
+      if (isFull) this.encoded.shrink(this.#onSpill);
+    }
+    if (page.isLoading) {
+      const loading = this.#loading;
+      this.#loading = [];
+      this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
+    }
+    return page;
+  }
+
+  /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
+  encodeDirty(): void {
+    for (const page of this.decoded.pages.values()) {
+      if (page.isDirty) this.#write(page);
+    }
+  }
+
+  /** Number of keys with any state. */
+  pageCount(): number {
+    let count = this.storedCount;
+    for (const page of this.decoded.pages.values()) {
+      if (!page.isDirty) continue;
+      if (page.isStored) count--;
+      if (!page.isEmpty) count++;
+    }
+    return count;
+  }
+
+  /** Bytes of state that state handles added since the last look. */
+  addBytes(bytes: number): void {
+    this.decoded.addBytes(bytes);
+  }
+
+  shrinkEncoded(): void {
+    this.encoded.shrink(this.#onSpill);
+  }
+
+  /** Resolves when everything spilled has reached the store; rejects when a write failed. */
+  async spillsDone(): Promise<void> {
+    await this.#spillsInFlight;
+    this.#throwFailure();
+  }
+
+  #settle(pin: number, result: number): number | Promise<number> {
+    this.decoded.shrink(pin, this.#onEvict);
+    this.encoded.shrink(this.#onSpill);
+    if (this.#failure !== undefined) this.#throwFailure();
+    if (this.#loading.length > 0) return this.#load(result);
+    if (this.#spillInFlightBytes > SPILL_IN_FLIGHT_BYTES_MAX) return this.spillsDone().then(() => result);
+    return result;
+  }
+
+  /** Makes the page of a key that is not decoded: from its encoded form, from the store (later), or new. */
+  #fault(key: Key, pin: number, isForTimer: boolean): Page {
+    const { encoded } = this;
+    const { image } = encoded;
+    image.set(key);
+    const keyGroup = image.groupHash % this.#maxParallelism;
+    const estimate = PAGE_OVERHEAD_BYTES + this.#encodedBytesAverage * HEAP_BYTES_PER_ENCODED_BYTE;
+    const page = new Page(key, keyGroup, image.hash, this.#emptySlots.slice(), estimate);
+    page.pin = pin;
+    const ref = encoded.find();
+    if (ref !== 0) encoded.read(ref, page);
+    else if (encoded.mayBeSpilled(image.hash)) {
+      page.isLoading = true;
+      this.#loading.push(page);
+    }
+    this.decoded.add(page, isForTimer || ref === 0);
+    return page;
+  }
+
+  async #load(result: number): Promise<number> {
+    const loading = this.#loading;
+    this.#loading = [];
+    this.#fill(loading, await this.#store.getMany(this.#storeKeys(loading)));
+    return result;
+  }
+
+  #storeKeys(pages: readonly Page[]): Uint8Array[] {
+    const { image } = this.encoded;
+    return pages.map((page) => {
+      image.set(page.key);
+      return this.#areas.pageKey(page.keyGroup, page.hash, image.buffer, 0, image.length);
+    });
+  }
+
+  #fill(pages: readonly Page[], values: readonly (Uint8Array | undefined)[]): void {
+    const { image } = this.encoded;
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i]!;
+      const value = values[i];
+      page.isLoading = false;
+      if (value === undefined) continue;
+      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      image.set(page.key);
+      const flags = ENTRY_STORE_CURRENT | (bytes[0]! & ENTRY_IN_CHECKPOINT);
+      const length = bytes.length - STORE_VALUE_HEADER_BYTES;
+      const ref = this.encoded.add(page.keyGroup, bytes, STORE_VALUE_HEADER_BYTES, length, flags, bytes.readInt32LE(1));
+      this.encoded.read(ref, page);
+    }
+  }
+
+  #write(page: Page): void {
+    const wasStored = page.isStored;
+    const byteCount = this.encoded.write(page);
+    if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
+    if (byteCount === 0) return;
+    this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
+    if (!page.isResident) return;
+    const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
+    this.decoded.addBytes(estimate - page.byteEstimate);
+    page.byteEstimate = estimate;
+  }
+
+  #spill(batch: readonly PageWrite[], bytes: number): void {
+    this.#spillInFlightBytes += bytes;
+    const written = this.#store.write(batch).then(
+      () => {
+        this.#spillInFlightBytes -= bytes;
+      },
+      (error: unknown) => {
+        this.#failure ??= error;
+      },
+    );
+    this.#spillsInFlight = Promise.all([this.#spillsInFlight, written]).then(() => undefined);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

@@ -1,0 +1,202 @@
+import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
+import { assert } from '../../engine/base/assert.ts';
+import { CheckpointCorruptError, UserError } from '../../engine/base/errors.ts';
+import { createSlotCodec } from './create-slot-codec.ts';
+import { PageTimers } from './page-timers.ts';
+import type { Page } from './page.ts';
+import type { SlotCodec } from './slot-codec.ts';
+import { formatOf, formatText, type PageFormat } from './state-format.ts';
+import type { StateDescriptor } from './state.ts';
+import { readVarint, writeVarint } from './varint.ts';
+
+/*
+ * Page, version 1.
+ *   u8      number of the page's format
+ *   u8      flags
+ *   timers  event time          when FLAG_EVENT_TIMERS
+ *   timers  processing time     when FLAG_PROCESSING_TIMERS
+ *   f64     eventExpiryAtMs     when FLAG_EVENT_EXPIRY
+ *   f64     processingExpiryAtMs when FLAG_PROCESSING_EXPIRY
+ *   varint  slots that are not empty; per slot
+ *     varint  state index in the format
+ *     u32     byte length, but for the last slot, which ends with the page
+ *     bytes   the slot
+ */
+const FLAG_EVENT_TIMERS = 1;
+const FLAG_PROCESSING_TIMERS = 2;
+const FLAG_EVENT_EXPIRY = 4;
+const FLAG_PROCESSING_EXPIRY = 8;
+
+/** Formats per backend at most; each restored job version brings one. */
+export const PAGE_FORMATS_MAX = 255;
+
+interface SlotReader {
+  /** Slot of the page; -1: the state is no longer declared, its bytes are skipped. */
+  readonly index: number;
+  readonly codec: SlotCodec | undefined;
+}
+
+/** Writes pages in the current format, reads them in all formats known. States are declared before the first page. */
+export class PageCodec {
+  readonly #operatorUid: string;
+  readonly #descriptors: StateDescriptor[] = [];
+  readonly #codecs: SlotCodec[] = [];
+  readonly #formats: PageFormat[] = [];
+  readonly #readers: (readonly SlotReader[] | undefined)[] = [];
+  #currentFormat = -1;
+
+  constructor(operatorUid: string) {
+    this.#operatorUid = operatorUid;
+  }
+
+  get codecs(): readonly SlotCodec[] {
+    return this.#codecs;
+  }
+
+  get formats(): readonly PageFormat[] {
+    return this.#formats;
+  }
+
+  /** Number of the format with which pages are written now. */
+  get currentFormat(): number {
+    if (this.#currentFormat < 0) this.#currentFormat = this.addFormat(this.#descriptors.map(formatOf));
+    return this.#currentFormat;
+  }
+
+  get descriptors(): readonly StateDescriptor[] {
+    return this.#descriptors;
+  }
+
+  /** Adds a state and returns its index. */
+  declare(descriptor: StateDescriptor): number {
+    const subject = `operator ${this.#operatorUid}`;
+    if (this.#currentFormat >= 0) {
+      throw new UserError('JOB_DEFINITION', `${subject}: state ${descriptor.name} is declared after the first record`, {
+        hint: 'Declare every state in open(), or in the states of the process function.',
+      });
+    }
+    if (this.#descriptors.some((known) => known.name === descriptor.name)) {
+      throw new UserError('JOB_DEFINITION', `${subject}: two states are named ${descriptor.name}`);
+    }
+    const format = formatOf(descriptor);
+    const codec = createSlotCodec(descriptor, format, this.#operatorUid);
+    // Stored state that does not fit is refused now, not at the first page that has it.
+    for (const stored of this.#formats) {
+      const same = stored.find((state) => state.name === descriptor.name);
+      if (same !== undefined) createSlotCodec(descriptor, same, this.#operatorUid);
+    }
+    this.#descriptors.push(descriptor);
+    this.#codecs.push(codec);
+    return this.#descriptors.length - 1;
+  }
+
+  /** The number of a format, known or new. */
+  addFormat(format: PageFormat): number {
+    const text = formatText(format);
+    const known = this.#formats.findIndex((other) => formatText(other) === text);
+    if (known >= 0) return known;
+    assert(this.#formats.length < PAGE_FORMATS_MAX, () => `more than ${PAGE_FORMATS_MAX} page formats`);
+    return this.#formats.push(format) - 1;
+  }
+
+  write(writer: ByteWriter, page: Page): void {
+    const { slots, eventTimers, processingTimers } = page;
+    let flags = 0;
+    if (eventTimers.count > 0) flags |= FLAG_EVENT_TIMERS;
+    if (processingTimers.count > 0) flags |= FLAG_PROCESSING_TIMERS;
+    if (page.eventExpiryAtMs !== Infinity) flags |= FLAG_EVENT_EXPIRY;
+    if (page.processingExpiryAtMs !== Infinity) flags |= FLAG_PROCESSING_EXPIRY;
+    const at = writer.reserve(2);
+    writer.buffer[at] = this.#currentFormat;
+    writer.buffer[at + 1] = flags;
+    if ((flags & FLAG_EVENT_TIMERS) !== 0) eventTimers.write(writer);
+    if ((flags & FLAG_PROCESSING_TIMERS) !== 0) processingTimers.write(writer);
+    if ((flags & FLAG_EVENT_EXPIRY) !== 0) writer.f64(page.eventExpiryAtMs);
+    if ((flags & FLAG_PROCESSING_EXPIRY) !== 0) writer.f64(page.processingExpiryAtMs);
+    let present = 0;
+    let last = -1;
+    for (let i = 0; i < slots.length; i++) {
+      if (slots[i] === undefined) continue;
+      present++;
+      last = i;
+    }
+    writeVarint(writer, present);
+    for (let i = 0; i <= last; i++) {
+      const slot = slots[i];
+      if (slot === undefined) continue;
+      writeVarint(writer, i);
+      if (i === last) {
+        this.#codecs[i]!.write(writer, slot);
+      } else {
+        const lengthAt = writer.reserve(4);
+        this.#codecs[i]!.write(writer, slot);
+        writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+      }
+    }
+  }
+
+  /** Fills a new page from the bytes at the reader's offset. */
+  read(reader: ByteReader, page: Page): void {
+    const format = reader.u8();
+    const flags = reader.u8();
+    if ((flags & FLAG_EVENT_TIMERS) !== 0) page.eventTimers = PageTimers.read(reader);
+    if ((flags & FLAG_PROCESSING_TIMERS) !== 0) page.processingTimers = PageTimers.read(reader);
+    if ((flags & FLAG_EVENT_EXPIRY) !== 0) page.eventExpiryAtMs = reader.f64();
+    if ((flags & FLAG_PROCESSING_EXPIRY) !== 0) page.processingExpiryAtMs = reader.f64();
+    const present = readVarint(reader);
+    if (format === this.#currentFormat) {
+      for (let i = 1; i <= present; i++) {
+        const index = readVarint(reader);
+        if (i < present) reader.offset += 4;
+        page.slots[index] = this.#codecs[index]!.read(reader);
+      }
+      return;
+    }
+    const readers = this.#readersOf(format);
+    for (let i = 1; i <= present; i++) {
+      const { index, codec } = readers[readVarint(reader)]!;
+      const byteCount = i < present ? reader.u32() : 0;
+      if (codec !== undefined) page.slots[index] = codec.read(reader);
+      else reader.offset += byteCount;
+    }
+  }
+
+  #readersOf(format: number): readonly SlotReader[] {
+    const known = this.#readers[format];
+    if (known !== undefined) return known;
+    const states = this.#formats[format];
+    if (states === undefined)
+      throw new CheckpointCorruptError(`a page names format ${format}, of ${this.#formats.length} known`);
+    const readers = states.map((state): SlotReader => {
+      const index = this.#descriptors.findIndex((descriptor) => descriptor.name === state.name);
+      if (index < 0) return { index, codec: undefined };
+      return { index, codec: createSlotCodec(this.#descriptors[index]!, state, this.#operatorUid) };
+    });
+    this.#readers[format] = readers;
+    return readers;
+  }
+}
+
+/** What of a page a restore needs to know without decoding it. */
+export interface PageHead {
+  eventTimerCount: number;
+  processingTimerCount: number;
+  /** Where the time indexes must hold the page; Infinity: not at all. */
+  eventIndexedAtMs: number;
+  processingIndexedAtMs: number;
+  eventExpiryAtMs: number;
+  processingExpiryAtMs: number;
+}
+
+export function readPageHead(reader: ByteReader, head: PageHead): void {
+  reader.u8();
+  const flags = reader.u8();
+  const event = (flags & FLAG_EVENT_TIMERS) === 0 ? PageTimers.NONE : PageTimers.read(reader);
+  const processing = (flags & FLAG_PROCESSING_TIMERS) === 0 ? PageTimers.NONE : PageTimers.read(reader);
+  head.eventTimerCount = event.count;
+  head.processingTimerCount = processing.count;
+  head.eventIndexedAtMs = event.indexedAtMs;
+  head.processingIndexedAtMs = processing.indexedAtMs;
+  head.eventExpiryAtMs = (flags & FLAG_EVENT_EXPIRY) === 0 ? Infinity : reader.f64();
+  head.processingExpiryAtMs = (flags & FLAG_PROCESSING_EXPIRY) === 0 ? Infinity : reader.f64();
+}

@@ -1,0 +1,308 @@
+import { assert } from '../../engine/base/assert.ts';
+import { ByteReader } from '../../engine/base/bytes.ts';
+import type { Scheduler } from '../../engine/base/environment.ts';
+import { UserError } from '../../engine/base/errors.ts';
+import { SILENT_LOGGER, type Logger } from '../../engine/base/logger.ts';
+import { MetricGroup } from '../../engine/base/metrics.ts';
+import type { PageRun } from '../snapshot/page-run.ts';
+import type { StateFile } from '../snapshot/state-file.ts';
+import type { ObjectStorage } from '../storage/object-storage.ts';
+import type { PageStore } from '../store/page-store.ts';
+import { createStateHandle } from './create-state-handle.ts';
+import { Expiry } from './expiry.ts';
+import { readKey } from './key-image.ts';
+import type { Key, Namespace } from './key.ts';
+import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
+import { PageCache } from './page-cache.ts';
+import { PageCodec, readPageHead, type PageHead } from './page-codec.ts';
+import { NO_PAGE, PageCursor } from './page.ts';
+import { filesOfRange, openStateFiles } from './restore-pages.ts';
+import { ENTRY_HEADER_BYTES, ENTRY_IN_CHECKPOINT, offsetOf } from './segment.ts';
+import { Snapshots } from './snapshots.ts';
+import { UNSTAMPED_MS } from './stamped.ts';
+import type { NamespacedState, StateDescriptor, StateOf } from './state.ts';
+import { StoreAreas } from './store-areas.ts';
+import { Timers } from './timers.ts';
+
+const DECODED_PAGES_MAX = 65_536;
+
+export interface KeyedStateBackendOptions {
+  readonly operatorUid: string;
+  readonly maxParallelism: number;
+  /** The key groups of this subtask: [start, end). */
+  readonly keyGroupStart: number;
+  readonly keyGroupEnd: number;
+  readonly store: PageStore;
+  /** Tells operators apart in the shared store: 0 to 65535, unique per subtask that uses it. */
+  readonly storeOperatorId: number;
+  /** Where checkpoints are. */
+  readonly storage: ObjectStorage;
+  /** Files of the checkpoint restored, oldest first; those of other key groups are passed over. */
+  readonly restoreFiles: readonly StateFile[];
+  readonly cache: {
+    readonly decodedBytesMax: number;
+    readonly encodedBytesMax: number;
+    /** Default 65,536. */
+    readonly decodedPagesMax?: number | undefined;
+  };
+  readonly metrics?: MetricGroup | undefined;
+  readonly logger?: Logger | undefined;
+  /** Lets a running snapshot give records a turn between pieces of a file. */
+  readonly scheduler?: Scheduler | undefined;
+  /** Default 64 MB. */
+  readonly stateFileBytesMax?: number | undefined;
+}
+
+/**
+ * Opens the keyed state of one operator subtask: empty, or as the restored files hold it.
+ *
+ * @throws CheckpointCorruptError naming the file when restored files are damaged; UserError STATE_INCOMPATIBLE for another
+ * max parallelism.
+ */
+export async function createKeyedStateBackend(options: KeyedStateBackendOptions): Promise<PagedKeyedStateBackend> {
+  assert(
+    options.keyGroupStart >= 0 &&
+      options.keyGroupStart < options.keyGroupEnd &&
+      options.keyGroupEnd <= options.maxParallelism,
+    () =>
+      `expected key groups in [0, ${options.maxParallelism}), found [${options.keyGroupStart}, ${options.keyGroupEnd})`,
+  );
+  const codec = new PageCodec(options.operatorUid);
+  const files = filesOfRange(options.restoreFiles, options.keyGroupStart, options.keyGroupEnd);
+  const backend = new PagedKeyedStateBackend(options, codec, files);
+  if (files.length > 0) {
+    const { operatorUid, maxParallelism, keyGroupStart, keyGroupEnd, storage } = options;
+    await backend.restore(
+      await openStateFiles(files, { operatorUid, maxParallelism, keyGroupStart, keyGroupEnd, storage, codec }),
+    );
+  }
+  return backend;
+}
+
+/** Keyed state in pages: see `PageCache` for where they are, `Timers` for what fires, `Snapshots` for checkpoints. */
+export class PagedKeyedStateBackend implements KeyedStateBackend {
+  readonly #codec: PageCodec;
+  readonly #cache: PageCache;
+  readonly #cursor: PageCursor = new PageCursor(UNSTAMPED_MS);
+  readonly #eventTimers: Timers;
+  readonly #processingTimers: Timers;
+  readonly #eventExpiry: Expiry;
+  readonly #processingExpiry: Expiry;
+  readonly #snapshots: Snapshots;
+  readonly #store: PageStore;
+  #isClosed = false;
+
+  constructor(options: KeyedStateBackendOptions, codec: PageCodec, files: readonly StateFile[]) {
+    const areas = new StoreAreas(options.storeOperatorId);
+    const { cache, store, maxParallelism, scheduler } = options;
+    this.#codec = codec;
+    this.#store = store;
+    this.#cache = new PageCache({
+      codec,
+      areas,
+      store,
+      maxParallelism,
+      decodedPagesMax: cache.decodedPagesMax ?? DECODED_PAGES_MAX,
+      decodedBytesMax: cache.decodedBytesMax,
+      encodedBytesMax: cache.encodedBytesMax,
+    });
+    this.#eventTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: true });
+    this.#processingTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: false });
+    this.#eventExpiry = new Expiry({ cache: this.#cache, codec, isEventTime: true });
+    this.#processingExpiry = new Expiry({ cache: this.#cache, codec, isEventTime: false });
+    this.#snapshots = new Snapshots({
+      operatorUid: options.operatorUid,
+      maxParallelism,
+      keyGroupStart: options.keyGroupStart,
+      keyGroupEnd: options.keyGroupEnd,
+      cache: this.#cache,
+      codec,
+      areas,
+      store,
+      storage: options.storage,
+      logger: options.logger ?? SILENT_LOGGER,
+      yield: scheduler === undefined ? undefined : () => scheduler.yield(),
+      fileBytesMax: options.stateFileBytesMax,
+      files,
+    });
+    if (options.metrics !== undefined) this.#publish(options.metrics);
+  }
+
+  /** Takes over the pages of restored files. Only right after construction. */
+  async restore(run: PageRun): Promise<void> {
+    const { encoded } = this.#cache;
+    const head: PageHead = {
+      eventTimerCount: 0,
+      processingTimerCount: 0,
+      eventIndexedAtMs: 0,
+      processingIndexedAtMs: 0,
+      eventExpiryAtMs: 0,
+      processingExpiryAtMs: 0,
+    };
+    do {
+      while (run.next()) {
+        if (run.pageLength === 0) continue;
+        encoded.image.setBytes(run.buffer, run.keyOffset, run.keyLength, run.hash);
+        const ref = encoded.add(run.keyGroup, run.buffer, run.pageOffset, run.pageLength, ENTRY_IN_CHECKPOINT, 0);
+        encoded.segmentOf(ref).buffer[offsetOf(ref) + ENTRY_HEADER_BYTES + run.keyLength] = run.format;
+        this.#cache.storedCount++;
+        readPageHead(new ByteReader(run.buffer, run.pageOffset, run.pageOffset + run.pageLength), head);
+        this.#eventTimers.count += head.eventTimerCount;
+        this.#processingTimers.count += head.processingTimerCount;
+        const key = readKey(run.buffer, run.keyOffset, run.keyLength);
+        if (head.eventIndexedAtMs !== Infinity) this.#eventTimers.index.add(head.eventIndexedAtMs, key);
+        if (head.processingIndexedAtMs !== Infinity) this.#processingTimers.index.add(head.processingIndexedAtMs, key);
+        if (head.eventExpiryAtMs !== Infinity) this.#eventExpiry.index.add(head.eventExpiryAtMs, key);
+        if (head.processingExpiryAtMs !== Infinity) this.#processingExpiry.index.add(head.processingExpiryAtMs, key);
+      }
+      this.#cache.shrinkEncoded();
+      await this.#cache.spillsDone();
+    } while (await run.load());
+  }
+
+  get descriptors(): readonly StateDescriptor[] {
+    return this.#codec.descriptors;
+  }
+
+  state<D extends StateDescriptor>(descriptor: D): StateOf<D> & NamespacedState {
+    const index = this.#codec.declare(descriptor);
+    return createStateHandle(descriptor, {
+      cursor: this.#cursor,
+      index,
+      schedule: (isEventTime, timestampMs) => {
+        (isEventTime ? this.#eventExpiry : this.#processingExpiry).schedule(this.#cursor.page, timestampMs);
+      },
+    }) as unknown as StateOf<D> & NamespacedState;
+  }
+
+  prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
+    this.#takeAddedBytes();
+    return this.#cache.prepare(keys, from, to);
+  }
+
+  select(index: number): void {
+    this.#cursor.page = this.#cache.preparedPage(index);
+  }
+
+  setCurrentKey(key: Key): void {
+    this.#cursor.page = this.#cache.pageOf(key);
+  }
+
+  currentKey(): Key {
+    const { page } = this.#cursor;
+    if (page !== NO_PAGE) return page.key;
+    throw new UserError('JOB_DEFINITION', 'there is no current key', {
+      hint: 'Keys exist while a record or a timer of a keyed operator is processed.',
+    });
+  }
+
+  clearCurrentKey(): void {
+    this.#cursor.page = NO_PAGE;
+  }
+
+  registerEventTimeTimer(namespace: Namespace, timestampMs: number): void {
+    this.#eventTimers.register(namespace, timestampMs);
+  }
+
+  deleteEventTimeTimer(namespace: Namespace, timestampMs: number): void {
+    this.#eventTimers.delete(namespace, timestampMs);
+  }
+
+  registerProcessingTimeTimer(namespace: Namespace, timestampMs: number): void {
+    this.#processingTimers.register(namespace, timestampMs);
+  }
+
+  deleteProcessingTimeTimer(namespace: Namespace, timestampMs: number): void {
+    this.#processingTimers.delete(namespace, timestampMs);
+  }
+
+  fireEventTimeTimers(watermarkMs: number, countMax: number, onTimer: OnTimer): boolean | Promise<boolean> {
+    this.#takeAddedBytes();
+    return this.#thenSweep(this.#eventTimers.fire(watermarkMs, countMax, onTimer));
+  }
+
+  fireProcessingTimeTimers(nowMs: number, countMax: number, onTimer: OnTimer): boolean | Promise<boolean> {
+    this.#takeAddedBytes();
+    return this.#thenSweep(this.#processingTimers.fire(nowMs, countMax, onTimer));
+  }
+
+  nextProcessingTimeTimerMs(): number | undefined {
+    return this.#processingTimers.count === 0 ? undefined : this.#processingTimers.index.firstMs();
+  }
+
+  eventTimeTimerCount(): number {
+    return this.#eventTimers.count;
+  }
+
+  processingTimeTimerCount(): number {
+    return this.#processingTimers.count;
+  }
+
+  setWatermark(watermarkMs: number): void {
+    this.#cursor.watermarkMs = watermarkMs;
+  }
+
+  setProcessingTime(nowMs: number): void {
+    this.#cursor.processingTimeMs = nowMs;
+  }
+
+  snapshot(options: SnapshotOptions): Promise<readonly StateFile[]> {
+    this.#takeAddedBytes();
+    return this.#snapshots.take(options);
+  }
+
+  /** Resolves when no state files are being folded. For tests. */
+  foldDone(): Promise<void> {
+    return this.#snapshots.foldDone();
+  }
+
+  pageCount(): number {
+    return this.#cache.pageCount();
+  }
+
+  memoryBytes(): { readonly decoded: number; readonly encoded: number; readonly store: number } {
+    const times = [this.#eventTimers, this.#processingTimers, this.#eventExpiry, this.#processingExpiry];
+    const timeBytes = times.reduce((sum, { index }) => sum + index.byteLength, 0);
+    return {
+      decoded: this.#cache.decoded.bytes,
+      encoded: this.#cache.encoded.byteLength + timeBytes,
+      store: this.#store.memoryBytes(),
+    };
+  }
+
+  /** Stops background work. The store is shared and stays open. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cursor.page = NO_PAGE;
+    await this.#snapshots.close();
+    await this.#cache.spillsDone();
+  }
+
+  #thenSweep(fired: boolean | Promise<boolean>): boolean | Promise<boolean> {
+    if (typeof fired !== 'boolean') return fired.then((done) => this.#thenSweep(done));
+    const event = this.#eventExpiry.sweep(this.#cursor.watermarkMs);
+    if (event !== undefined) return event.then(() => this.#sweepProcessing(fired));
+    return this.#sweepProcessing(fired);
+  }
+
+  #sweepProcessing(fired: boolean): boolean | Promise<boolean> {
+    const processing = this.#processingExpiry.sweep(this.#cursor.processingTimeMs);
+    return processing === undefined ? fired : processing.then(() => fired);
+  }
+
+  #takeAddedBytes(): void {
+    this.#cache.addBytes(this.#cursor.addedBytes);
+    this.#cursor.addedBytes = 0;
+  }
+
+  #publish(metrics: MetricGroup): void {
+    metrics.gauge('stateKeyCount', () => this.pageCount());
+    metrics.gauge('stateDecodedBytes', () => this.#cache.decoded.bytes);
+    metrics.gauge('stateEncodedBytes', () => this.#cache.encoded.byteLength);
+    metrics.gauge('lastCheckpointDeltaBytes', () => this.#snapshots.lastDeltaBytes);
+    metrics.gauge('lastCheckpointDeltaPages', () => this.#snapshots.lastDeltaPages);
+    metrics.gauge('numEventTimeTimers', () => this.#eventTimers.count);
+    metrics.gauge('numProcessingTimeTimers', () => this.#processingTimers.count);
+  }
+}

@@ -1,0 +1,279 @@
+import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
+import type { Schema } from '../schema/schema.ts';
+import { NamespaceMap } from './namespace-map.ts';
+import { isExpired, Stamped, UNSTAMPED_MS } from './stamped.ts';
+import type { StateTtl } from './state.ts';
+import { readNamespace, readVarint, writeNamespace, writeVarint } from './varint.ts';
+
+/*
+ * Slot, version 1. A namespaced state: varint count, then per namespace its bytes and its content. Else its content.
+ * Content by kind; with time-to-live an f64 timestamp stands before every value:
+ *   value, reducing, aggregating   the value, Avro binary
+ *   list                           varint count, the values
+ *   map                            varint count, per entry key and value
+ */
+
+type Decode = (reader: ByteReader) => unknown;
+
+/** How one state's content is written and read. Stateless but for its statistics. */
+export interface ContentCodec {
+  write(writer: ByteWriter, content: unknown): void;
+  /** Undefined when the content is empty. */
+  read(reader: ByteReader): unknown;
+  /** Drops what has expired, stamps what is unstamped; undefined when nothing is left. Time-to-live only. */
+  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown;
+  /** The earliest timestamp in it; Infinity when empty. Time-to-live only. */
+  firstStampMs(content: unknown): number;
+}
+
+/** What a codec is made of. The writer's side may be an older format than the reader's. */
+export interface ContentCodecOptions {
+  readonly schema: Schema<unknown>;
+  readonly decode: Decode;
+  readonly writerHasTtl: boolean;
+  readonly readerHasTtl: boolean;
+}
+
+function decodeStamped(options: ContentCodecOptions): Decode {
+  const { decode, writerHasTtl, readerHasTtl } = options;
+  if (writerHasTtl && readerHasTtl) {
+    return (reader) => {
+      const timestampMs = reader.f64();
+      return new Stamped(decode(reader), timestampMs);
+    };
+  }
+  if (readerHasTtl) return (reader) => new Stamped(decode(reader), UNSTAMPED_MS);
+  if (writerHasTtl) {
+    return (reader) => {
+      reader.f64();
+      return decode(reader);
+    };
+  }
+  return decode;
+}
+
+function keepStamp(stamped: Stamped, timeToLiveMs: number, nowMs: number): boolean {
+  if (isExpired(stamped.timestampMs, timeToLiveMs, nowMs)) return false;
+  if (stamped.timestampMs === UNSTAMPED_MS) stamped.timestampMs = nowMs;
+  return true;
+}
+
+export class ValueCodec implements ContentCodec {
+  readonly #schema: Schema<unknown>;
+  readonly #decode: Decode;
+  readonly #hasTtl: boolean;
+
+  constructor(options: ContentCodecOptions) {
+    this.#schema = options.schema;
+    this.#decode = decodeStamped(options);
+    this.#hasTtl = options.readerHasTtl;
+  }
+
+  write(writer: ByteWriter, content: unknown): void {
+    if (this.#hasTtl) {
+      writer.f64((content as Stamped).timestampMs);
+      this.#schema.encode(writer, (content as Stamped).value);
+    } else {
+      this.#schema.encode(writer, content);
+    }
+  }
+
+  read(reader: ByteReader): unknown {
+    return this.#decode(reader);
+  }
+
+  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown {
+    return keepStamp(content as Stamped, timeToLiveMs, nowMs) ? content : undefined;
+  }
+
+  firstStampMs(content: unknown): number {
+    return (content as Stamped).timestampMs;
+  }
+}
+
+export class ListCodec implements ContentCodec {
+  readonly #schema: Schema<unknown>;
+  readonly #decode: Decode;
+  readonly #hasTtl: boolean;
+
+  constructor(options: ContentCodecOptions) {
+    this.#schema = options.schema;
+    this.#decode = decodeStamped(options);
+    this.#hasTtl = options.readerHasTtl;
+  }
+
+  write(writer: ByteWriter, content: unknown): void {
+    const elements = content as readonly unknown[];
+    writeVarint(writer, elements.length);
+    for (let i = 0; i < elements.length; i++) {
+      const element = elements[i];
+      if (this.#hasTtl) {
+        writer.f64((element as Stamped).timestampMs);
+        this.#schema.encode(writer, (element as Stamped).value);
+      } else {
+        this.#schema.encode(writer, element);
+      }
+    }
+  }
+
+  read(reader: ByteReader): unknown {
+    const count = readVarint(reader);
+    if (count === 0) return undefined;
+    const elements: unknown[] = [];
+    for (let i = 0; i < count; i++) elements.push(this.#decode(reader));
+    return elements;
+  }
+
+  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown {
+    const kept = (content as Stamped[]).filter((element) => keepStamp(element, timeToLiveMs, nowMs));
+    return kept.length === 0 ? undefined : kept;
+  }
+
+  firstStampMs(content: unknown): number {
+    let first = Infinity;
+    for (const element of content as Stamped[]) first = Math.min(first, element.timestampMs);
+    return first;
+  }
+}
+
+/** A map's content: a `Map` from the key itself, or from its text form when the key is an object (`MapEntry` then). */
+export class MapEntry {
+  readonly key: unknown;
+  value: unknown;
+
+  constructor(key: unknown, value: unknown) {
+    this.key = key;
+    this.value = value;
+  }
+}
+
+export class MapCodec implements ContentCodec {
+  readonly #schema: Schema<unknown>;
+  readonly #keySchema: Schema<unknown>;
+  readonly #decode: Decode;
+  readonly #decodeKey: Decode;
+  readonly #hasTtl: boolean;
+  readonly #keyText: ((key: unknown) => string) | undefined;
+
+  /** @param keyText set when keys are objects: their text form, equal for equal keys. */
+  constructor(
+    options: ContentCodecOptions & {
+      readonly keySchema: Schema<unknown>;
+      readonly decodeKey: Decode;
+      readonly keyText: ((key: unknown) => string) | undefined;
+    },
+  ) {
+    this.#schema = options.schema;
+    this.#keySchema = options.keySchema;
+    this.#decode = decodeStamped(options);
+    this.#decodeKey = options.decodeKey;
+    this.#hasTtl = options.readerHasTtl;
+    this.#keyText = options.keyText;
+  }
+
+  write(writer: ByteWriter, content: unknown): void {
+    const entries = content as Map<unknown, unknown>;
+    writeVarint(writer, entries.size);
+    for (const [mapKey, entry] of entries) {
+      const isObjectKey = this.#keyText !== undefined;
+      this.#keySchema.encode(writer, isObjectKey ? (entry as MapEntry).key : mapKey);
+      const value = isObjectKey ? (entry as MapEntry).value : entry;
+      if (this.#hasTtl) {
+        writer.f64((value as Stamped).timestampMs);
+        this.#schema.encode(writer, (value as Stamped).value);
+      } else {
+        this.#schema.encode(writer, value);
+      }
+    }
+  }
+
+  read(reader: ByteReader): unknown {
+    const count = readVarint(reader);
+    if (count === 0) return undefined;
+    const entries = new Map<unknown, unknown>();
+    for (let i = 0; i < count; i++) {
+      const key = this.#decodeKey(reader);
+      const value = this.#decode(reader);
+      if (this.#keyText === undefined) entries.set(key, value);
+      else entries.set(this.#keyText(key), new MapEntry(key, value));
+    }
+    return entries;
+  }
+
+  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown {
+    const entries = content as Map<unknown, unknown>;
+    for (const [key, entry] of entries) {
+      const stamped = (entry instanceof MapEntry ? entry.value : entry) as Stamped;
+      if (!keepStamp(stamped, timeToLiveMs, nowMs)) entries.delete(key);
+    }
+    return entries.size === 0 ? undefined : entries;
+  }
+
+  firstStampMs(content: unknown): number {
+    let first = Infinity;
+    for (const entry of (content as Map<unknown, unknown>).values()) {
+      const stamped = (entry instanceof MapEntry ? entry.value : entry) as Stamped;
+      first = Math.min(first, stamped.timestampMs);
+    }
+    return first;
+  }
+}
+
+/** How one state's slot in a page is written and read: its content, or its contents by namespace. */
+export class SlotCodec {
+  readonly #content: ContentCodec;
+  readonly #isNamespaced: boolean;
+  readonly ttl: StateTtl | undefined;
+
+  constructor(content: ContentCodec, isNamespaced: boolean, ttl: StateTtl | undefined) {
+    this.#content = content;
+    this.#isNamespaced = isNamespaced;
+    this.ttl = ttl;
+  }
+
+  write(writer: ByteWriter, slot: unknown): void {
+    if (!this.#isNamespaced) {
+      this.#content.write(writer, slot);
+      return;
+    }
+    const map = slot as NamespaceMap;
+    writeVarint(writer, map.size);
+    for (let i = 0; i < map.namespaces.length; i++) {
+      writeNamespace(writer, map.namespaces[i]!);
+      this.#content.write(writer, map.contents[i]);
+    }
+  }
+
+  read(reader: ByteReader): unknown {
+    if (!this.#isNamespaced) return this.#content.read(reader);
+    const count = readVarint(reader);
+    const map = new NamespaceMap();
+    for (let i = 0; i < count; i++) {
+      const namespace = readNamespace(reader);
+      const content = this.#content.read(reader);
+      if (content !== undefined) map.set(namespace, content);
+    }
+    return map.size === 0 ? undefined : map;
+  }
+
+  /** Drops what has expired from a slot; undefined when nothing is left. */
+  expire(slot: unknown, nowMs: number): unknown {
+    const timeToLiveMs = this.ttl!.timeToLiveMs;
+    if (!this.#isNamespaced) return this.#content.expire(slot, timeToLiveMs, nowMs);
+    const map = slot as NamespaceMap;
+    for (let i = map.namespaces.length - 1; i >= 0; i--) {
+      const content = this.#content.expire(map.contents[i], timeToLiveMs, nowMs);
+      if (content === undefined) map.delete(map.namespaces[i]!);
+      else map.contents[i] = content;
+    }
+    return map.size === 0 ? undefined : map;
+  }
+
+  /** The earliest timestamp in a slot; Infinity when it is empty. */
+  firstStampMs(slot: unknown): number {
+    if (!this.#isNamespaced) return this.#content.firstStampMs(slot);
+    let first = Infinity;
+    for (const content of (slot as NamespaceMap).contents) first = Math.min(first, this.#content.firstStampMs(content));
+    return first;
+  }
+}

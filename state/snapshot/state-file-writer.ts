@@ -1,0 +1,100 @@
+import { crc32 } from 'node:zlib';
+import { ByteWriter } from '../../engine/base/bytes.ts';
+import type { PageRun } from './page-run.ts';
+import {
+  BLOCK_BYTES,
+  BLOCK_HEADER_BYTES,
+  FILE_ENTRY_HEADER_BYTES,
+  STATE_FILE_MAGIC,
+  STATE_FILE_VERSION,
+  type StateFileHeader,
+} from './state-file-format.ts';
+
+/** Builds one state file in memory, from pages in order. */
+export class StateFileWriter {
+  readonly #writer: ByteWriter = new ByteWriter(BLOCK_BYTES * 2);
+  readonly #footer: ByteWriter = new ByteWriter(1024);
+  #blockCount = 0;
+  #blockAt = 0;
+  #blockPages = 0;
+  #blockFirstKeyGroup = 0;
+  #blockLastKeyGroup = 0;
+  pageCount = 0;
+
+  constructor(header: StateFileHeader) {
+    const description = Buffer.from(JSON.stringify(header));
+    const writer = this.#writer;
+    writer.u32(STATE_FILE_MAGIC);
+    writer.u16(STATE_FILE_VERSION);
+    writer.u16(0);
+    writer.u32(description.length);
+    writer.u32(crc32(description));
+    writer.bytes(description);
+    this.#openBlock();
+  }
+
+  /** Bytes so far, without footer. */
+  get byteLength(): number {
+    return this.#writer.length;
+  }
+
+  /** Appends the run's current page. */
+  add(run: PageRun): void {
+    const { keyLength, pageLength, keyGroup } = run;
+    const writer = this.#writer;
+    const at = writer.reserve(FILE_ENTRY_HEADER_BYTES + keyLength + pageLength);
+    const { view, buffer } = writer;
+    view.setUint16(at, keyGroup, true);
+    view.setUint16(at + 2, keyLength, true);
+    view.setInt32(at + 4, run.hash, true);
+    view.setUint32(at + 8, pageLength, true);
+    const keyAt = at + FILE_ENTRY_HEADER_BYTES;
+    run.buffer.copy(buffer, keyAt, run.keyOffset, run.keyOffset + keyLength);
+    if (pageLength > 0) {
+      run.buffer.copy(buffer, keyAt + keyLength, run.pageOffset, run.pageOffset + pageLength);
+      buffer[keyAt + keyLength] = run.format;
+    }
+    if (this.#blockPages === 0) this.#blockFirstKeyGroup = keyGroup;
+    this.#blockLastKeyGroup = keyGroup;
+    this.#blockPages++;
+    this.pageCount++;
+    if (writer.length - this.#blockAt >= BLOCK_BYTES) {
+      this.#closeBlock();
+      this.#openBlock();
+    }
+  }
+
+  /** Completes the file. */
+  finish(): { readonly bytes: Buffer; readonly checksum: number } {
+    const writer = this.#writer;
+    if (this.#blockPages > 0) this.#closeBlock();
+    else writer.length = this.#blockAt;
+    const footer = this.#footer.written();
+    writer.bytes(footer);
+    writer.u32(this.#blockCount);
+    writer.u32(crc32(footer));
+    writer.u32(STATE_FILE_VERSION);
+    writer.u32(STATE_FILE_MAGIC);
+    const bytes = writer.written();
+    return { bytes, checksum: crc32(bytes) };
+  }
+
+  #openBlock(): void {
+    this.#blockAt = this.#writer.reserve(BLOCK_HEADER_BYTES);
+    this.#blockPages = 0;
+  }
+
+  #closeBlock(): void {
+    const bodyAt = this.#blockAt + BLOCK_HEADER_BYTES;
+    const bodyBytes = this.#writer.length - bodyAt;
+    const { view, buffer } = this.#writer;
+    view.setUint32(this.#blockAt, bodyBytes, true);
+    view.setUint32(this.#blockAt + 4, crc32(buffer.subarray(bodyAt, bodyAt + bodyBytes)), true);
+    this.#footer.u32(this.#blockAt);
+    this.#footer.u32(bodyBytes);
+    this.#footer.u16(this.#blockFirstKeyGroup);
+    this.#footer.u16(this.#blockLastKeyGroup);
+    this.#footer.u32(this.#blockPages);
+    this.#blockCount++;
+  }
+}
