@@ -22,6 +22,8 @@ export interface GeneratorReaderOptions<T> {
   readonly timestampOf: ((value: T) => number) | undefined;
   /** Undefined: unlimited. */
   readonly splitRecordsPerSecond: number | undefined;
+  /** Undefined: `splitRecordsPerSecond` decides. */
+  readonly dueMs: ((splitIndex: number, index: number) => number) | undefined;
 }
 
 interface ActiveSplit<T> {
@@ -32,9 +34,10 @@ interface ActiveSplit<T> {
   position: number;
   isPaused: boolean;
   output: SplitOutput<T> | undefined;
-  /** Pace: at `paceStartMs` (monotonic) the record `paceStartPosition` was due. */
+  /** Pace: at `paceStartMs` (monotonic) the record `paceStartPosition` was due, or what `dueMs` calls `paceStartDueMs`. */
   paceStartMs: number;
   paceStartPosition: number;
+  paceStartDueMs: number;
 }
 
 /** Reads the splits of a generator side by side: every poll takes about the same number of records from each. */
@@ -65,6 +68,7 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
         output: undefined,
         paceStartMs: nowMs,
         paceStartPosition: position,
+        paceStartDueMs: this.#paceStartDueMs(splitIndex, position),
       });
     }
     this.#splits.sort((a, b) => a.splitIndex - b.splitIndex);
@@ -86,8 +90,9 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
       const split = splits[(this.#nextSplit + k) % splits.length]!;
       if (split.isPaused) continue;
       split.output ??= output.forSplit(split.splitId);
-      const due = this.#dueBefore(split, nowMs);
-      const count = Math.min(due - split.position, Math.ceil(remaining / (splits.length - k)));
+      const share = Math.ceil(remaining / (splits.length - k));
+      const due = this.#dueBefore(split, nowMs, share);
+      const count = Math.min(due - split.position, share);
       if (count > 0) this.#emit(split, split.output, count);
       remaining -= Math.max(0, count);
       if (split.position >= split.end) hasFinished = true;
@@ -116,6 +121,7 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
       split.isPaused = false;
       split.paceStartMs = nowMs;
       split.paceStartPosition = split.position;
+      split.paceStartDueMs = this.#paceStartDueMs(split.splitIndex, split.position);
     }
     this.#availability.signal();
   }
@@ -143,8 +149,16 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
     }
   }
 
-  /** Index of the first record that may not be emitted yet. */
-  #dueBefore(split: ActiveSplit<T>, nowMs: number): number {
+  /** Index of the first record that may not be emitted yet; with `dueMs`, not looking more than `countMax` + 1 records ahead. */
+  #dueBefore(split: ActiveSplit<T>, nowMs: number, countMax: number): number {
+    const { dueMs } = this.#options;
+    if (dueMs !== undefined) {
+      const limitMs = nowMs - split.paceStartMs + split.paceStartDueMs;
+      const end = Math.min(split.end, split.position + countMax + 1);
+      let due = split.position;
+      while (due < end && dueMs(split.splitIndex, due) <= limitMs) due++;
+      return due;
+    }
     const rate = this.#options.splitRecordsPerSecond;
     if (rate === undefined) return split.end;
     const dueOffset = Math.floor(((nowMs - split.paceStartMs) * rate) / 1000);
@@ -158,6 +172,10 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
     return Math.min(split.end, due);
   }
 
+  #paceStartDueMs(splitIndex: number, position: number): number {
+    return position === 0 ? 0 : (this.#options.dueMs?.(splitIndex, position) ?? 0);
+  }
+
   #release(output: SourceOutput<T>): void {
     for (const split of this.#splits) if (split.position >= split.end) output.releaseSplit(split.splitId);
     this.#splits = this.#splits.filter((split) => split.position < split.end);
@@ -166,13 +184,16 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
 
   /** Wakes the task up when the next record of a paced split is due. */
   #setTimer(): void {
-    const rate = this.#options.splitRecordsPerSecond;
-    if (rate === undefined) return;
+    const { splitRecordsPerSecond: rate, dueMs } = this.#options;
+    if (rate === undefined && dueMs === undefined) return;
     let nextMs = Infinity;
     for (const split of this.#splits) {
       if (split.isPaused) continue;
-      const dueMs = split.paceStartMs + ((split.position - split.paceStartPosition) * 1000) / rate;
-      nextMs = Math.min(nextMs, dueMs);
+      const offsetMs =
+        dueMs === undefined
+          ? ((split.position - split.paceStartPosition) * 1000) / rate!
+          : dueMs(split.splitIndex, split.position) - split.paceStartDueMs;
+      nextMs = Math.min(nextMs, split.paceStartMs + offsetMs);
     }
     this.#timer?.cancel();
     if (nextMs === Infinity) return;

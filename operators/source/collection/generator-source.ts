@@ -27,6 +27,11 @@ export interface GeneratorSourceOptions<T> {
   readonly timestampOf?: ((value: T) => number) | undefined;
   /** Limit for all splits together, kept by the environment's clock. Default: as fast as they are taken. */
   readonly recordsPerSecond?: number | undefined;
+  /**
+   * When a record is due, milliseconds after the start of the source; never lower than for the record before. For replays
+   * of a log at its own pace; instead of `recordsPerSecond`. A split restored in its middle goes on from where it was.
+   */
+  readonly dueMs?: ((splitIndex: number, index: number) => number) | undefined;
 }
 
 /** Makes records from a function: simulators, load tests. Deterministic, and can go on from any position. */
@@ -46,6 +51,9 @@ class GeneratorSource<T> implements Source<T, GeneratorSplit> {
     if (typeof countPerSplit === 'number') expectWholeNumber('countPerSplit', countPerSplit, 0);
     if (recordsPerSecond !== undefined && !(recordsPerSecond > 0)) {
       throw new UserError('CONFIGURATION', `expected recordsPerSecond above 0, found ${recordsPerSecond}`);
+    }
+    if (recordsPerSecond !== undefined && options.dueMs !== undefined) {
+      throw new UserError('CONFIGURATION', 'expected either recordsPerSecond or dueMs, found both');
     }
     this.description = options.name ?? 'generator';
     this.boundedness = countPerSplit === 'unbounded' ? 'unbounded' : 'bounded';
@@ -67,7 +75,7 @@ class GeneratorSource<T> implements Source<T, GeneratorSplit> {
   }
 
   createReader(context: ReaderContext): SourceReader<T, GeneratorSplit> {
-    const { countPerSplit, recordAt, timestampOf, recordsPerSecond } = this.#options;
+    const { countPerSplit, recordAt, timestampOf, recordsPerSecond, dueMs } = this.#options;
     return new GeneratorReader<T>({
       context,
       description: this.description,
@@ -80,6 +88,7 @@ class GeneratorSource<T> implements Source<T, GeneratorSplit> {
       recordAt,
       timestampOf,
       splitRecordsPerSecond: recordsPerSecond === undefined ? undefined : recordsPerSecond / this.#splitCount,
+      dueMs,
     });
   }
 }

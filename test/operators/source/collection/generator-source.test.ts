@@ -143,3 +143,25 @@ test('impossible options are refused with what was expected', () => {
     'expected recordsPerSecond above 0, found 0',
   );
 });
+
+test('dueMs paces records by their own times, and goes on from there after a restore', async () => {
+  const environment = new VirtualEnvironment();
+  const dueTimes = [0, 100, 100, 1_000];
+  const source = generatorSource({
+    countPerSplit: dueTimes.length,
+    recordAt: (_split, index) => index,
+    dueMs: (_split, index) => dueTimes[index]!,
+  });
+  const run = await new SourceRun({ source, environment }).start();
+  run.poll(10);
+  expect(valuesOf(run)).toEqual([0]);
+  await environment.advance(99);
+  run.poll(10);
+  expect(valuesOf(run)).toEqual([0]);
+  await environment.advance(1);
+  run.poll(10);
+  expect(valuesOf(run)).toEqual([0, 1, 2]);
+  const restored = await new SourceRun({ source, environment, restore: run.checkpoint() }).start();
+  restored.poll(10);
+  expect(valuesOf(restored)).toEqual([3]);
+});
