@@ -121,7 +121,7 @@ export class HashOutput extends RoutedOutput {
   collect(value: unknown, timestampMs: number, kind: RowKind): void {
     const key = checkedKey(this.#keySelector(value), value, this.#targetName);
     const keyGroup = keyGroupOf(key, this.#maxParallelism);
-    const index = subtaskOfKeyGroup(keyGroup, this.#maxParallelism, this.channels.length);
+    const index = subtaskOfKeyGroup(keyGroup, this.channels.length, this.#maxParallelism);
     const batch = this.batches[index]!;
     batch.keys[batch.length] = key;
     this.append(index, value, timestampMs, kind);

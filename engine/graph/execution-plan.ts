@@ -34,7 +34,7 @@ export function createExecutionPlan(graph: JobGraph): ExecutionPlan {
   for (const vertex of graph.vertices) {
     const taskIds: number[] = [];
     for (let subtaskIndex = 0; subtaskIndex < vertex.parallelism; subtaskIndex++) {
-      const range = keyGroupRange(graph.maxParallelism, vertex.parallelism, subtaskIndex);
+      const range = keyGroupRange(subtaskIndex, vertex.parallelism, graph.maxParallelism);
       taskIds.push(subtasks.length);
       subtasks.push({
         taskId: subtasks.length,

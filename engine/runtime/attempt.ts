@@ -1,7 +1,7 @@
 import type { Environment } from '../base/environment.ts';
 import type { MetricGroup } from '../base/metrics.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
-import { createKeyedStateBackend } from '../../state/keyed/create-keyed-state-backend.ts';
+import { createKeyedStateBackend } from '../../state/keyed/paged-keyed-state-backend.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
@@ -152,6 +152,7 @@ class TaskBuilder {
       },
       metrics,
       logger: this.#context.environment.logger,
+      scheduler: this.#context.environment.scheduler,
     });
   }
 
