@@ -174,10 +174,24 @@ export class TimeIndex {
       if (level === 0) {
         this.#activate(bucket, start);
         this.#drainedUntilMs = start + WIDTHS[0]!;
+        this.#dealCursor();
       } else {
         this.#drainedUntilMs = start;
         this.#deal(bucket);
       }
+    }
+  }
+
+  /** The cursor may have entered a wide bucket: its entries go to narrower ones before others of its time do. */
+  #dealCursor(): void {
+    for (let level = LEVELS - 1; level > 0; level--) {
+      const number = Math.floor(this.#drainedUntilMs / WIDTHS[level]!);
+      const bucket = this.#levels[level]!.get(number);
+      if (bucket === undefined) continue;
+      this.#levels[level]!.delete(number);
+      this.#lastBucket = undefined;
+      this.#lastEndMs = -Infinity;
+      this.#deal(bucket);
     }
   }
 
