@@ -121,6 +121,9 @@ export class EncodedTier {
     page.isStored = true;
     const reader = segment.reader;
     reader.offset = offset + ENTRY_HEADER_BYTES + segment.keyLengthAt(offset);
+    reader.end = reader.offset + pageLength;
+    // The bytes behind the text read last may have been written since.
+    reader.textEnd = 0;
     this.#codec.read(reader, page);
     if ((flags & ENTRY_REFERENCED) === 0) segment.setFlag(offset, ENTRY_REFERENCED);
   }

@@ -2,7 +2,7 @@ import type { Key } from './key.ts';
 import type { PageCache } from './page-cache.ts';
 import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
-import { UNSTAMPED_MS } from './stamped.ts';
+import { type ExpiryClock, UNSTAMPED_MS } from './stamped.ts';
 import { TimeIndex } from './time-index.ts';
 import { expirySlackMs } from './ttl-clock.ts';
 
@@ -14,12 +14,19 @@ export class Expiry {
   readonly index: TimeIndex;
   readonly #cache: PageCache;
   readonly #codec: PageCodec;
+  readonly #clock: ExpiryClock;
   readonly #isEventTime: boolean;
   readonly #keys: Key[] = [];
 
-  constructor(options: { readonly cache: PageCache; readonly codec: PageCodec; readonly isEventTime: boolean }) {
+  constructor(options: {
+    readonly cache: PageCache;
+    readonly codec: PageCodec;
+    readonly clock: ExpiryClock;
+    readonly isEventTime: boolean;
+  }) {
     this.#cache = options.cache;
     this.#codec = options.codec;
+    this.#clock = options.clock;
     this.#isEventTime = options.isEventTime;
     this.index = new TimeIndex(options.cache.encoded.image);
   }
@@ -32,8 +39,9 @@ export class Expiry {
   }
 
   /** Cleans up some pages that are due; a promise when they have to be fetched. */
-  sweep(nowMs: number): undefined | Promise<void> {
-    if (this.index.count === 0) return undefined;
+  sweep(): undefined | Promise<void> {
+    const { nowMs } = this.#clock;
+    if (this.index.count === 0 || nowMs === UNSTAMPED_MS) return undefined;
     const countMax = Math.min(SWEEP_KEYS_MAX, this.#cache.decoded.pagesMax);
     if (!this.index.collect(nowMs, countMax, this.#keys)) return undefined;
     const fetching = this.#cache.prepareTimers(this.#keys);
@@ -56,12 +64,12 @@ export class Expiry {
     this.#codec.codecs.forEach((codec, index) => {
       const slot = page.slots[index];
       if (codec.ttl === undefined || codec.ttl.timeDomain !== domain || slot === undefined) return;
-      const kept = codec.expire(slot, nowMs);
+      const kept = codec.expire(slot, this.#clock);
       page.slots[index] = kept;
       if (kept === undefined) return;
       const first = codec.firstStampMs(kept);
       const { timeToLiveMs } = codec.ttl;
-      nextMs = Math.min(nextMs, (first === UNSTAMPED_MS ? nowMs : first) + timeToLiveMs + expirySlackMs(timeToLiveMs));
+      nextMs = Math.min(nextMs, first + timeToLiveMs + expirySlackMs(timeToLiveMs));
     });
     page.isDirty = true;
     if (nextMs !== Infinity) {

@@ -1,5 +1,6 @@
 import type { Key } from './key.ts';
 import { PageTimers } from './page-timers.ts';
+import { ExpiryClock } from './stamped.ts';
 
 /**
  * Everything one operator keeps for one key, decoded. One shape for all pages: every field is set here, in this order.
@@ -58,11 +59,7 @@ export class PageCursor {
   page: Page = NO_PAGE;
   /** Bytes that state handles have added to pages since the cache last looked. */
   addedBytes = 0;
-  /** The clocks of time-to-live. */
-  watermarkMs: number;
-  processingTimeMs = 0;
-
-  constructor(watermarkMs: number) {
-    this.watermarkMs = watermarkMs;
-  }
+  /** The clocks of time-to-live: the watermark, and processing time. */
+  readonly eventClock: ExpiryClock = new ExpiryClock();
+  readonly processingClock: ExpiryClock = new ExpiryClock();
 }

@@ -19,7 +19,6 @@ import { NO_PAGE, PageCursor } from './page.ts';
 import { filesOfRange, openStateFiles } from './restore-pages.ts';
 import { ENTRY_HEADER_BYTES, ENTRY_IN_CHECKPOINT, offsetOf } from './segment.ts';
 import { Snapshots } from './snapshots.ts';
-import { UNSTAMPED_MS } from './stamped.ts';
 import type { NamespacedState, StateDescriptor, StateOf } from './state.ts';
 import { StoreAreas } from './store-areas.ts';
 import { Timers } from './timers.ts';
@@ -83,7 +82,7 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
 export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #codec: PageCodec;
   readonly #cache: PageCache;
-  readonly #cursor: PageCursor = new PageCursor(UNSTAMPED_MS);
+  readonly #cursor: PageCursor = new PageCursor();
   readonly #eventTimers: Timers;
   readonly #processingTimers: Timers;
   readonly #eventExpiry: Expiry;
@@ -108,8 +107,8 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     });
     this.#eventTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: true });
     this.#processingTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: false });
-    this.#eventExpiry = new Expiry({ cache: this.#cache, codec, isEventTime: true });
-    this.#processingExpiry = new Expiry({ cache: this.#cache, codec, isEventTime: false });
+    this.#eventExpiry = new Expiry({ cache: this.#cache, codec, clock: this.#cursor.eventClock, isEventTime: true });
+    this.#processingExpiry = new Expiry({ cache: this.#cache, codec, clock: this.#cursor.processingClock, isEventTime: false });
     this.#snapshots = new Snapshots({
       operatorUid: options.operatorUid,
       maxParallelism,
@@ -239,11 +238,11 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   }
 
   setWatermark(watermarkMs: number): void {
-    this.#cursor.watermarkMs = watermarkMs;
+    this.#cursor.eventClock.advance(watermarkMs);
   }
 
   setProcessingTime(nowMs: number): void {
-    this.#cursor.processingTimeMs = nowMs;
+    this.#cursor.processingClock.advance(nowMs);
   }
 
   snapshot(options: SnapshotOptions): Promise<readonly StateFile[]> {
@@ -281,13 +280,13 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   #thenSweep(fired: boolean | Promise<boolean>): boolean | Promise<boolean> {
     if (typeof fired !== 'boolean') return fired.then((done) => this.#thenSweep(done));
-    const event = this.#eventExpiry.sweep(this.#cursor.watermarkMs);
+    const event = this.#eventExpiry.sweep();
     if (event !== undefined) return event.then(() => this.#sweepProcessing(fired));
     return this.#sweepProcessing(fired);
   }
 
   #sweepProcessing(fired: boolean): boolean | Promise<boolean> {
-    const processing = this.#processingExpiry.sweep(this.#cursor.processingTimeMs);
+    const processing = this.#processingExpiry.sweep();
     return processing === undefined ? fired : processing.then(() => fired);
   }
 

@@ -1,7 +1,7 @@
 import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
 import type { Schema } from '../schema/schema.ts';
 import { NamespaceMap } from './namespace-map.ts';
-import { isExpired, Stamped, UNSTAMPED_MS } from './stamped.ts';
+import { type ExpiryClock, Stamped, UNSTAMPED_MS } from './stamped.ts';
 import type { StateTtl } from './state.ts';
 import { readNamespace, readVarint, writeNamespace, writeVarint } from './varint.ts';
 
@@ -21,7 +21,7 @@ export interface ContentCodec {
   /** Undefined when the content is empty. */
   read(reader: ByteReader): unknown;
   /** Drops what has expired, stamps what is unstamped; undefined when nothing is left. Time-to-live only. */
-  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown;
+  expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown;
   /** The earliest timestamp in it; Infinity when empty. Time-to-live only. */
   firstStampMs(content: unknown): number;
 }
@@ -52,9 +52,9 @@ function decodeStamped(options: ContentCodecOptions): Decode {
   return decode;
 }
 
-function keepStamp(stamped: Stamped, timeToLiveMs: number, nowMs: number): boolean {
-  if (isExpired(stamped.timestampMs, timeToLiveMs, nowMs)) return false;
-  if (stamped.timestampMs === UNSTAMPED_MS) stamped.timestampMs = nowMs;
+function keepStamp(stamped: Stamped, timeToLiveMs: number, clock: ExpiryClock): boolean {
+  if (clock.isExpired(stamped.timestampMs, timeToLiveMs)) return false;
+  if (stamped.timestampMs === UNSTAMPED_MS) stamped.timestampMs = clock.firstMs;
   return true;
 }
 
@@ -82,8 +82,8 @@ export class ValueCodec implements ContentCodec {
     return this.#decode(reader);
   }
 
-  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown {
-    return keepStamp(content as Stamped, timeToLiveMs, nowMs) ? content : undefined;
+  expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown {
+    return keepStamp(content as Stamped, timeToLiveMs, clock) ? content : undefined;
   }
 
   firstStampMs(content: unknown): number {
@@ -124,8 +124,8 @@ export class ListCodec implements ContentCodec {
     return elements;
   }
 
-  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown {
-    const kept = (content as Stamped[]).filter((element) => keepStamp(element, timeToLiveMs, nowMs));
+  expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown {
+    const kept = (content as Stamped[]).filter((element) => keepStamp(element, timeToLiveMs, clock));
     return kept.length === 0 ? undefined : kept;
   }
 
@@ -200,11 +200,11 @@ export class MapCodec implements ContentCodec {
     return entries;
   }
 
-  expire(content: unknown, timeToLiveMs: number, nowMs: number): unknown {
+  expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown {
     const entries = content as Map<unknown, unknown>;
     for (const [key, entry] of entries) {
       const stamped = (entry instanceof MapEntry ? entry.value : entry) as Stamped;
-      if (!keepStamp(stamped, timeToLiveMs, nowMs)) entries.delete(key);
+      if (!keepStamp(stamped, timeToLiveMs, clock)) entries.delete(key);
     }
     return entries.size === 0 ? undefined : entries;
   }
@@ -257,12 +257,12 @@ export class SlotCodec {
   }
 
   /** Drops what has expired from a slot; undefined when nothing is left. */
-  expire(slot: unknown, nowMs: number): unknown {
+  expire(slot: unknown, clock: ExpiryClock): unknown {
     const timeToLiveMs = this.ttl!.timeToLiveMs;
-    if (!this.#isNamespaced) return this.#content.expire(slot, timeToLiveMs, nowMs);
+    if (!this.#isNamespaced) return this.#content.expire(slot, timeToLiveMs, clock);
     const map = slot as NamespaceMap;
     for (let i = map.namespaces.length - 1; i >= 0; i--) {
-      const content = this.#content.expire(map.contents[i], timeToLiveMs, nowMs);
+      const content = this.#content.expire(map.contents[i], timeToLiveMs, clock);
       if (content === undefined) map.delete(map.namespaces[i]!);
       else map.contents[i] = content;
     }

@@ -1,5 +1,5 @@
 import type { PageCursor } from './page.ts';
-import { isExpired, Stamped, UNSTAMPED_MS } from './stamped.ts';
+import { type ExpiryClock, Stamped, UNSTAMPED_MS } from './stamped.ts';
 import type { StateTtl } from './state.ts';
 
 /** Tells where the time index has to look for what expires; set by the backend. */
@@ -9,6 +9,7 @@ export type ScheduleExpiry = (isEventTime: boolean, timestampMs: number) => void
 export class TtlClock {
   readonly returnsExpired: boolean;
   readonly #cursor: PageCursor;
+  readonly #clock: ExpiryClock;
   readonly #isEventTime: boolean;
   readonly #timeToLiveMs: number;
   readonly #slackMs: number;
@@ -18,6 +19,7 @@ export class TtlClock {
   constructor(ttl: StateTtl, cursor: PageCursor, schedule: ScheduleExpiry) {
     this.#cursor = cursor;
     this.#isEventTime = ttl.timeDomain === 'eventTime';
+    this.#clock = this.#isEventTime ? cursor.eventClock : cursor.processingClock;
     this.#timeToLiveMs = ttl.timeToLiveMs;
     this.#slackMs = expirySlackMs(ttl.timeToLiveMs);
     this.#refreshesOnRead = ttl.update === 'onReadAndWrite';
@@ -25,32 +27,27 @@ export class TtlClock {
     this.#schedule = schedule;
   }
 
-  nowMs(): number {
-    return this.#isEventTime ? this.#cursor.watermarkMs : this.#cursor.processingTimeMs;
-  }
-
   isExpired(stamped: Stamped): boolean {
-    return isExpired(stamped.timestampMs, this.#timeToLiveMs, this.nowMs());
+    return this.#clock.isExpired(stamped.timestampMs, this.#timeToLiveMs);
   }
 
   /** A value written now. */
   stamp(value: unknown): Stamped {
-    const nowMs = this.nowMs();
+    const { nowMs } = this.#clock;
     const { page } = this.#cursor;
     const scheduledMs = this.#isEventTime ? page.eventExpiryAtMs : page.processingExpiryAtMs;
-    if (scheduledMs === Infinity || scheduledMs > nowMs + this.#timeToLiveMs + this.#slackMs) {
-      this.#schedule(this.#isEventTime, Math.ceil(nowMs + this.#timeToLiveMs + this.#slackMs));
-    }
+    const expiryMs = Math.ceil(nowMs + this.#timeToLiveMs + this.#slackMs);
+    if (scheduledMs > expiryMs) this.#schedule(this.#isEventTime, expiryMs);
     return new Stamped(value, nowMs);
   }
 
   /** Notes a read; true when that changed the timestamp. */
   refresh(stamped: Stamped): boolean {
-    const nowMs = this.nowMs();
-    if (!this.#refreshesOnRead && stamped.timestampMs !== UNSTAMPED_MS) return false;
-    if (stamped.timestampMs === nowMs) return false;
-    stamped.timestampMs = nowMs;
-    return true;
+    const { nowMs, firstMs } = this.#clock;
+    const before = stamped.timestampMs;
+    if (this.#refreshesOnRead) stamped.timestampMs = nowMs;
+    else if (before === UNSTAMPED_MS) stamped.timestampMs = firstMs;
+    return stamped.timestampMs !== before;
   }
 }
 
