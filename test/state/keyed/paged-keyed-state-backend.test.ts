@@ -1,0 +1,471 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { keyGroupOf, keyGroupRange } from '../../../state/keyed/key-group.ts';
+import type { Key, Namespace } from '../../../state/keyed/key.ts';
+import { createKeyedStateBackend, type PagedKeyedStateBackend } from '../../../state/keyed/paged-keyed-state-backend.ts';
+import type { AggregatingStateDescriptor } from '../../../state/keyed/state.ts';
+import { float64, long, string } from '../../../state/schema/scalars.ts';
+import { record } from '../../../state/schema/record.ts';
+import type { StateFile } from '../../../state/snapshot/state-file.ts';
+import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
+import { MAX_PARALLELISM, Model, NEVER, TTL_MS, type Domain } from './backend-model.ts';
+import { MemoryStorage } from './memory-storage.ts';
+
+const VALUE = { kind: 'value', name: 'value', schema: string() } as const;
+const LIST = { kind: 'list', name: 'list', schema: long() } as const;
+const MAP = { kind: 'map', name: 'map', keySchema: string(), schema: float64() } as const;
+const SUM = {
+  kind: 'reducing',
+  name: 'sum',
+  schema: long(),
+  isNamespaced: true,
+  reduce: (a: number, b: number) => a + b,
+} as const;
+const Average = record('Average', { count: long(), total: long() });
+const AVERAGE: AggregatingStateDescriptor<number, { count: number; total: number }, string> = {
+  kind: 'aggregating',
+  name: 'average',
+  schema: Average,
+  isNamespaced: true,
+  createAccumulator: () => ({ count: 0, total: 0 }),
+  add: (acc, value) => ({ count: acc.count + 1, total: acc.total + value }),
+  getResult: (acc) => `${acc.count}/${acc.total}`,
+  merge: (a, b) => ({ count: a.count + b.count, total: a.total + b.total }),
+};
+const SEEN = {
+  kind: 'value',
+  name: 'seen',
+  schema: long(),
+  ttl: { timeToLiveMs: TTL_MS, timeDomain: 'eventTime' },
+} as const;
+const RECENT = {
+  kind: 'list',
+  name: 'recent',
+  schema: long(),
+  ttl: { timeToLiveMs: TTL_MS, timeDomain: 'processingTime', update: 'onReadAndWrite' },
+} as const;
+
+function openStates(backend: PagedKeyedStateBackend) {
+  return {
+    value: backend.state(VALUE),
+    list: backend.state(LIST),
+    map: backend.state(MAP),
+    sum: backend.state(SUM),
+    average: backend.state(AVERAGE),
+    seen: backend.state(SEEN),
+    recent: backend.state(RECENT),
+  };
+}
+
+interface Subtask {
+  readonly backend: PagedKeyedStateBackend;
+  readonly states: ReturnType<typeof openStates>;
+  readonly from: number;
+  readonly to: number;
+}
+
+interface CacheSize {
+  readonly decodedPagesMax: number;
+  readonly encodedBytesMax: number;
+  readonly stateFileBytesMax: number;
+}
+
+const anyKey = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 60 }).map((n): Key => `user-${n}`) },
+  { weight: 2, arbitrary: fc.integer({ min: 0, max: 10 }).map((n): Key => n) },
+  { weight: 1, arbitrary: fc.constantFrom<Key>(true, 5n, 2.5, '', 'é', '漢字', 'x'.repeat(300)) },
+);
+const anyNamespace = fc.constantFrom<Namespace>(0, 60_000, 120_000, '0:10', '5:20');
+const anyTime = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 400 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 10_000_000 }) },
+);
+
+type Access = { readonly key: Key } & (
+  | { readonly do: 'value'; readonly to: string | undefined }
+  | { readonly do: 'list'; readonly add: number }
+  | { readonly do: 'listUpdate'; readonly to: readonly number[] }
+  | { readonly do: 'map'; readonly at: string; readonly to: number | undefined }
+  | { readonly do: 'sum' | 'average'; readonly ns: Namespace; readonly add: number }
+  | { readonly do: 'clearSum'; readonly ns: Namespace }
+  | { readonly do: 'merge'; readonly target: Namespace; readonly sources: readonly Namespace[] }
+  | { readonly do: 'seen' | 'recent'; readonly add: number }
+  | { readonly do: 'register' | 'delete'; readonly domain: Domain; readonly ns: Namespace; readonly ts: number }
+  | { readonly do: 'clearAll' }
+  | { readonly do: 'read' }
+);
+
+const anyDomain = fc.constantFrom<Domain>('event', 'processing');
+const small = fc.integer({ min: -100, max: 1000 });
+const anyAccess: fc.Arbitrary<Access> = fc.oneof(
+  fc.record({ key: anyKey, do: fc.constant('value' as const), to: fc.option(fc.string({ maxLength: 2000 }), { nil: undefined }) }),
+  fc.record({ key: anyKey, do: fc.constant('list' as const), add: small }),
+  fc.record({ key: anyKey, do: fc.constant('listUpdate' as const), to: fc.array(small, { maxLength: 4 }) }),
+  fc.record({
+    key: anyKey,
+    do: fc.constant('map' as const),
+    at: fc.constantFrom('a', 'b', 'c'),
+    to: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }),
+  }),
+  fc.record({ key: anyKey, do: fc.constantFrom('sum' as const, 'average' as const), ns: anyNamespace, add: small }),
+  fc.record({ key: anyKey, do: fc.constant('clearSum' as const), ns: anyNamespace }),
+  fc.record({
+    key: anyKey,
+    do: fc.constant('merge' as const),
+    target: fc.constant<Namespace>('5:20'),
+    sources: fc.subarray<Namespace>([0, 60_000, 120_000, '0:10']),
+  }),
+  fc.record({ key: anyKey, do: fc.constantFrom('seen' as const, 'recent' as const), add: small }),
+  fc.record({
+    key: anyKey,
+    do: fc.constantFrom('register' as const, 'register' as const, 'delete' as const),
+    domain: anyDomain,
+    ns: anyNamespace,
+    ts: anyTime,
+  }),
+  fc.record({ key: anyKey, do: fc.constant('clearAll' as const) }),
+  fc.record({ key: anyKey, do: fc.constant('read' as const) }),
+);
+
+type Step =
+  | { readonly do: 'batch'; readonly accesses: readonly Access[] }
+  | { readonly do: 'advance'; readonly domain: Domain; readonly by: number }
+  | { readonly do: 'snapshot'; readonly isFull: boolean; readonly fails: boolean; readonly waits: boolean }
+  | { readonly do: 'restore'; readonly parallelism: number };
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('batch' as const), accesses: fc.array(anyAccess, { maxLength: 60 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('advance' as const),
+      domain: anyDomain,
+      by: fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 0, max: 60 }) }, { weight: 1, arbitrary: fc.constant(5_000_000) }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('snapshot' as const),
+      isFull: fc.boolean(),
+      fails: fc.constantFrom(false, false, false, true),
+      waits: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), parallelism: fc.constantFrom(1, 2, 3) }) },
+);
+
+const anyCache: fc.Arbitrary<CacheSize> = fc.record({
+  decodedPagesMax: fc.constantFrom(1, 3, 8, 40),
+  encodedBytesMax: fc.constantFrom(1, 80_000, 120_000, 1_000_000),
+  stateFileBytesMax: fc.constantFrom(2_000, 64 << 20),
+});
+
+interface Kept {
+  readonly files: readonly StateFile[];
+  readonly model: Model;
+}
+
+class Run {
+  readonly storage = new MemoryStorage();
+  readonly cache: CacheSize;
+  subtasks: Subtask[] = [];
+  model = new Model();
+  kept: Kept = { files: [], model: new Model() };
+  running: Promise<unknown> = Promise.resolve();
+  checkpointId = 0;
+
+  constructor(cache: CacheSize) {
+    this.cache = cache;
+  }
+
+  async start(): Promise<void> {
+    await this.open(1, []);
+    for (const { backend } of this.subtasks) backend.setProcessingTime(0);
+  }
+
+  async open(parallelism: number, files: readonly StateFile[]): Promise<void> {
+    this.subtasks = [];
+    for (let i = 0; i < parallelism; i++) {
+      const range = keyGroupRange(i, parallelism, MAX_PARALLELISM);
+      const backend = await createKeyedStateBackend({
+        operatorUid: 'tested',
+        maxParallelism: MAX_PARALLELISM,
+        keyGroupStart: range.start,
+        keyGroupEnd: range.end,
+        store: new HeapPageStore(),
+        storeOperatorId: i,
+        storage: this.storage,
+        restoreFiles: files,
+        cache: { decodedBytesMax: 1 << 20, ...this.cache },
+        stateFileBytesMax: this.cache.stateFileBytesMax,
+      });
+      this.subtasks.push({ backend, states: openStates(backend), from: range.start, to: range.end });
+    }
+  }
+
+  async step(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'batch':
+        for (const subtask of this.subtasks) {
+          const mine = step.accesses.filter(({ key }) => {
+            const group = keyGroupOf(key, MAX_PARALLELISM);
+            return group >= subtask.from && group < subtask.to;
+          });
+          await this.batch(subtask, mine);
+        }
+        return;
+      case 'advance':
+        for (const subtask of this.subtasks) await this.advance(subtask, step.domain, step.by);
+        if (step.domain === 'event') this.model.setWatermark(this.#after(step));
+        else this.model.processingTime = this.#after(step);
+        return;
+      case 'snapshot':
+        await this.snapshot(step.isFull, step.fails, step.waits);
+        return;
+      case 'restore':
+        await this.running;
+        for (const { backend } of this.subtasks) await backend.close();
+        this.model = this.kept.model.clone();
+        await this.open(step.parallelism, this.kept.files);
+        // Watermarks are not state: they start anew.
+        this.model.watermark = NEVER;
+        this.model.firstWatermark = Infinity;
+        for (const { backend } of this.subtasks) backend.setProcessingTime(this.model.processingTime);
+        // Whether an entry of before the first watermark had got its time when the snapshot was taken is left open.
+        for (const [key, mine] of this.model.keys) {
+          if (mine.seen?.at !== NEVER) continue;
+          const { backend, states } = this.subtaskOf(key);
+          backend.setCurrentKey(key);
+          states.seen.clear();
+          backend.clearCurrentKey();
+          mine.seen = undefined;
+        }
+        this.checkCounts();
+    }
+  }
+
+  #after(step: { readonly domain: Domain; readonly by: number }): number {
+    return (step.domain === 'event' ? Math.max(0, this.model.watermark) : this.model.processingTime) + step.by;
+  }
+
+  async batch(subtask: Subtask, accesses: readonly Access[]): Promise<void> {
+    const keys = accesses.map(({ key }) => key);
+    for (let from = 0; from < keys.length; ) {
+      const end = await subtask.backend.prepare(keys, from, keys.length);
+      expect(end).toBeGreaterThan(from);
+      for (let i = from; i < end; i++) {
+        subtask.backend.select(i);
+        this.access(subtask, accesses[i]!);
+        if (i % 3 === 0) this.compare(subtask, accesses[i]!.key);
+      }
+      from = end;
+    }
+    subtask.backend.clearCurrentKey();
+  }
+
+  access({ backend, states }: Subtask, access: Access): void {
+    const { key } = access;
+    const { model } = this;
+    expect(backend.currentKey()).toBe(key);
+    const mine = model.of(key);
+    switch (access.do) {
+      case 'value':
+        states.value.update(access.to);
+        mine.value = access.to;
+        return;
+      case 'list':
+        states.list.add(access.add);
+        mine.list.push(access.add);
+        return;
+      case 'listUpdate':
+        states.list.update(access.to);
+        mine.list = [...access.to];
+        return;
+      case 'map':
+        if (access.to === undefined) states.map.delete(access.at);
+        else states.map.set(access.at, access.to);
+        if (access.to === undefined) mine.map.delete(access.at);
+        else mine.map.set(access.at, access.to);
+        return;
+      case 'sum':
+        states.sum.setNamespace(access.ns);
+        states.sum.add(access.add);
+        mine.sum.set(access.ns, (mine.sum.get(access.ns) ?? 0) + access.add);
+        return;
+      case 'average': {
+        states.average.setNamespace(access.ns);
+        states.average.add(access.add);
+        const [count, total] = mine.average.get(access.ns) ?? [0, 0];
+        mine.average.set(access.ns, [count + 1, total + access.add]);
+        return;
+      }
+      case 'clearSum':
+        states.sum.setNamespace(access.ns);
+        states.sum.clear();
+        mine.sum.delete(access.ns);
+        return;
+      case 'merge': {
+        states.sum.mergeNamespaces(access.target, access.sources);
+        let sum: number | undefined = undefined;
+        for (const ns of [...access.sources, access.target]) {
+          const value = mine.sum.get(ns);
+          mine.sum.delete(ns);
+          if (value !== undefined) sum = (sum ?? 0) + value;
+        }
+        if (sum !== undefined) mine.sum.set(access.target, sum);
+        return;
+      }
+      case 'seen':
+        states.seen.update(access.add);
+        mine.seen = { value: access.add, at: model.watermark };
+        return;
+      case 'recent':
+        states.recent.add(access.add);
+        mine.recent.push({ value: access.add, at: model.processingTime });
+        return;
+      case 'register':
+        if (access.domain === 'event') backend.registerEventTimeTimer(access.ns, access.ts);
+        else backend.registerProcessingTimeTimer(access.ns, access.ts);
+        model.registerTimer(key, access.domain, access.ns, access.ts);
+        return;
+      case 'delete':
+        if (access.domain === 'event') backend.deleteEventTimeTimer(access.ns, access.ts);
+        else backend.deleteProcessingTimeTimer(access.ns, access.ts);
+        model.deleteTimer(key, access.domain, access.ns, access.ts);
+        return;
+      case 'clearAll':
+        for (const state of [states.value, states.list, states.map, states.seen, states.recent]) state.clear();
+        for (const ns of mine.sum.keys()) {
+          states.sum.setNamespace(ns);
+          states.sum.clear();
+        }
+        for (const ns of mine.average.keys()) {
+          states.average.setNamespace(ns);
+          states.average.clear();
+        }
+        Object.assign(mine, { value: undefined, list: [], map: new Map(), sum: new Map(), average: new Map(), seen: undefined, recent: [] });
+        return;
+      case 'read':
+        this.compare({ backend, states, from: 0, to: 0 }, key);
+    }
+  }
+
+  async advance(subtask: Subtask, domain: Domain, by: number): Promise<void> {
+    const { backend, states } = subtask;
+    const limit = this.#after({ domain, by });
+    const { watermark, firstWatermark, processingTime } = this.model;
+    const before = { watermark, firstWatermark, processingTime };
+    if (domain === 'event') {
+      backend.setWatermark(limit);
+      this.model.setWatermark(limit);
+    } else {
+      backend.setProcessingTime(limit);
+      this.model.processingTime = limit;
+    }
+    const onTimer = (ts: number, ns: Namespace): void => {
+      const key = backend.currentKey();
+      expect(ts).toBeLessThanOrEqual(limit);
+      expect(ts).toBe(this.model.firstTimerMs(domain, subtask.from, subtask.to));
+      const mine = this.model.of(key);
+      expect(mine.timers[domain][0]).toEqual({ ts, ns });
+      mine.timers[domain].shift();
+      states.list.add(ts);
+      mine.list.push(ts);
+      // New timers for the future, for the time in between, and for the past: each fires once, in order.
+      if (ts % 7 === 0) this.access(subtask, { do: 'register', key, domain, ns: 77, ts: ts + 10 + (ts % 5) });
+      if (ts % 11 === 0 && ts > 50) this.access(subtask, { do: 'register', key, domain, ns: 88, ts: ts - 49 });
+      if (ts % 13 === 0) this.access(subtask, { do: 'clearAll', key });
+      if (ts % 5 === 0) this.compare(subtask, key);
+    };
+    const fire = (): boolean | Promise<boolean> =>
+      domain === 'event' ? backend.fireEventTimeTimers(limit, 5, onTimer) : backend.fireProcessingTimeTimers(limit, 5, onTimer);
+    while (!(await fire()));
+    expect(this.model.firstTimerMs(domain, subtask.from, subtask.to)).toBeGreaterThan(limit);
+    Object.assign(this.model, before);
+  }
+
+  async snapshot(isFull: boolean, fails: boolean, waits: boolean): Promise<void> {
+    await this.running;
+    const id = ++this.checkpointId;
+    const model = this.model.clone();
+    this.storage.failPuts = fails;
+    const taken = Promise.all(
+      this.subtasks.map(({ backend }) => backend.snapshot({ checkpointId: id, isFull, filePrefix: `${isFull ? 'savepoint' : 'chk'}/${id}` })),
+    ).then(
+      (files) => {
+        this.kept = { files: files.flat(), model };
+        if (isFull) expect(files.flat().every((file) => file.kind === 'base')).toBe(true);
+      },
+      (error: unknown) => {
+        if (!fails) throw error;
+      },
+    );
+    this.running = taken;
+    if (waits || fails) await taken;
+    this.storage.failPuts = false;
+  }
+
+  compare({ backend, states }: Subtask, key: Key): void {
+    const mine = this.model.of(key);
+    expect(backend.currentKey()).toBe(key);
+    expect(states.value.value()).toBe(mine.value);
+    expect(states.list.get()).toEqual(mine.list);
+    expect(new Map(states.map.entries())).toEqual(mine.map);
+    for (const ns of [0, 60_000, 120_000, '0:10', '5:20']) {
+      states.sum.setNamespace(ns);
+      expect(states.sum.get()).toBe(mine.sum.get(ns));
+      states.average.setNamespace(ns);
+      expect(states.average.get()).toBe(mine.average.get(ns)?.join('/'));
+    }
+    expect(states.seen.value()).toBe(this.model.seen(key));
+    expect(states.recent.get()).toEqual(this.model.recent(key));
+  }
+
+  checkCounts(): void {
+    for (const { backend, from, to } of this.subtasks) {
+      expect(backend.eventTimeTimerCount()).toBe(this.model.timerCount('event', from, to));
+      expect(backend.processingTimeTimerCount()).toBe(this.model.timerCount('processing', from, to));
+      const next = this.model.firstTimerMs('processing', from, to);
+      const told = backend.nextProcessingTimeTimerMs();
+      if (next === Infinity) expect(told).toBeUndefined();
+      else expect(told).toBeLessThanOrEqual(next);
+    }
+  }
+
+  subtaskOf(key: Key): Subtask {
+    const group = keyGroupOf(key, MAX_PARALLELISM);
+    return this.subtasks.find(({ from, to }) => group >= from && group < to)!;
+  }
+
+  compareAll(): void {
+    this.checkCounts();
+    for (const key of this.model.keys.keys()) {
+      const subtask = this.subtaskOf(key);
+      subtask.backend.setCurrentKey(key);
+      this.compare(subtask, key);
+      subtask.backend.clearCurrentKey();
+    }
+  }
+}
+
+async function check(steps: readonly Step[], cache: CacheSize): Promise<void> {
+  const run = new Run(cache);
+  await run.start();
+  for (const step of steps) {
+    await run.step(step);
+    run.checkCounts();
+  }
+  run.compareAll();
+  await run.snapshot(false, false, true);
+  await run.step({ do: 'restore', parallelism: 2 });
+  run.compareAll();
+  for (const { backend } of run.subtasks) await backend.close();
+}
+
+test('any sequence of accesses, timers, snapshots and rescales does what a plain map and a sorted list do', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), anyCache, (steps, cache) => check(steps, cache)),
+    { numRuns: Number(process.env['RUNS'] ?? 150) },
+  );
+}, 300_000);
