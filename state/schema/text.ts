@@ -22,7 +22,7 @@ const CUT_BYTES_MAX = 512;
 const LOOP_CHARS_MAX = 16;
 const NOT_ASCII = 0x8080_8080 | 0;
 
-/** The UTF-8 string of `byteCount` bytes (not 0) at `at`; all of them are inside of the buffer. */
+/** The UTF-8 string of `byteCount` bytes (not 0) at `at`; all of them are before the reader's end. */
 export function cutString(reader: ByteReader, at: number, byteCount: number): string {
   if (byteCount > CUT_BYTES_MAX || !isAscii(reader, at, byteCount)) {
     return (reader.buffer as unknown as RawBuffer).utf8Slice(at, at + byteCount);
@@ -33,7 +33,7 @@ export function cutString(reader: ByteReader, at: number, byteCount: number): st
 }
 
 function fillText(reader: ByteReader, at: number): void {
-  const end = Math.min(at + TEXT_BYTES, reader.buffer.length);
+  const end = Math.min(at + TEXT_BYTES, reader.end);
   reader.text = (reader.buffer as unknown as RawBuffer).latin1Slice(at, end);
   reader.textStart = at;
   reader.textEnd = end;

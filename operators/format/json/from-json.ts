@@ -125,6 +125,7 @@ export function leafFromJson(shape: Shape, value: unknown, rules: JsonRules, pat
     case 'float':
     case 'double':
       if (typeof value === 'number') return shape.kind === 'float' ? Math.fround(value) : value;
+      if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') return Number(value);
       break;
     case 'timestamp': {
       if (typeof value !== 'number' && typeof value !== 'string') break;

@@ -2,13 +2,16 @@ import { formatDecimal } from '../../../state/schema/decimal.ts';
 import type { FieldShape, Shape } from '../../../state/schema/shape.ts';
 
 /**
- * A value that fits its shape, as `JSON.stringify` wants it: bytes as base64, decimals as text, timestamps as epoch
+ * A value that fits its shape, as `JSON.stringify` wants it: bytes as base64, decimals and infinite numbers as text, timestamps as epoch
  * milliseconds or ISO-8601, absent fields left out.
  */
 export function toJson(shape: Shape, value: unknown, isIso: boolean, names: Readonly<Record<string, string>>): unknown {
   switch (shape.kind) {
     case 'optional':
       return value === undefined || value === null ? null : toJson(shape.value, value, isIso, names);
+    case 'float':
+    case 'double':
+      return Number.isFinite(value) ? value : String(value);
     case 'timestamp':
       return isIso ? new Date(value as number).toISOString() : value;
     case 'bytes':
