@@ -23,6 +23,14 @@ export { compositeKey } from '../state/keyed/key-group.ts';
 export type { Key } from '../state/keyed/key.ts';
 export type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../state/keyed/state.ts';
 export type { Infer, Schema } from '../state/schema/schema.ts';
+export { boolean, bytes, float64, int, long, string, timestampMs } from '../state/schema/scalars.ts';
+export { array, map } from '../state/schema/collections.ts';
+export { decimal } from '../state/schema/decimal.ts';
+export { enumeration } from '../state/schema/enumeration.ts';
+export { optional } from '../state/schema/optional.ts';
+export { pick, record } from '../state/schema/record.ts';
+export { union } from '../state/schema/union.ts';
+export { withAliases, withDefault, withDoc } from '../state/schema/attributes.ts';
 
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { DataStream, type KeySelector } from './data-stream.ts';
@@ -51,3 +59,39 @@ export {
 } from './process/state-spec.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 export type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+export { WindowedStream, type WindowFunction, type WindowOptions } from './windowed-stream.ts';
+
+export { ContinuousEventTimeTrigger } from './window/continuous-event-time-trigger.ts';
+export { CountTrigger } from './window/count-trigger.ts';
+export { EndOfStreamTrigger } from './window/end-of-stream-trigger.ts';
+export { EventTimeTrigger } from './window/event-time-trigger.ts';
+export { Evictor, type TimestampedValue, countEvictor, deltaEvictor, timeEvictor } from './window/evictor.ts';
+export {
+  SlidingEventTimeWindows,
+  SlidingProcessingTimeWindows,
+  TumblingEventTimeWindows,
+  TumblingProcessingTimeWindows,
+} from './window/fixed-windows.ts';
+export { GlobalWindows } from './window/global-windows.ts';
+export { NeverTrigger } from './window/never-trigger.ts';
+export { ProcessingTimeTrigger } from './window/processing-time-trigger.ts';
+export { PurgingTrigger } from './window/purging-trigger.ts';
+export { EventTimeSessionWindows, ProcessingTimeSessionWindows } from './window/session-windows.ts';
+export {
+  CONTINUE,
+  FIRE,
+  FIRE_AND_PURGE,
+  type OnMergeContext,
+  PURGE,
+  Trigger,
+  type TriggerContext,
+  type TriggerResult,
+} from './window/trigger.ts';
+export { GlobalWindow, TimeWindow, type Window } from './window/window.ts';
+export { MergingWindowAssigner, WindowAssigner, type WindowAssignerContext } from './window/window-assigner.ts';
+export {
+  ProcessWindowFunction,
+  type WindowFunctionContext,
+  type WindowLogic,
+  defineWindowFunction,
+} from './window/window-function.ts';

@@ -8,6 +8,9 @@ import { ProcessOperator } from './process/process-operator.ts';
 import { ReduceOperator } from './process/reduce-operator.ts';
 import type { StateSpecs } from './process/state-spec.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+import type { Window } from './window/window.ts';
+import type { WindowAssigner } from './window/window-assigner.ts';
+import { WindowedStream } from './windowed-stream.ts';
 
 /** A stream whose records meet, by key, in one place: operators on it keep state and timers per key. */
 export class KeyedStream<T, K extends Key> {
@@ -49,6 +52,11 @@ export class KeyedStream<T, K extends Key> {
       isStateful: true,
       factory: () => new ReduceOperator(reduce, options.schema),
     });
+  }
+
+  /** Cuts the records of a key into windows. */
+  window<W extends Window>(assigner: WindowAssigner<T, W>): WindowedStream<T, K, W> {
+    return new WindowedStream(this.stream, assigner);
   }
 
   /** Two keyed streams whose records share keyed state in one operator. */

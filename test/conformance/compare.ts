@@ -128,7 +128,7 @@ function asserts(vector: Vector, entry: Expectation, found: Readonly<Record<stri
   return Object.entries(entry).every(([field, value]) => {
     if (field === 'by') return true;
     const isList = Array.isArray(value) && vector.order === 'any';
-    return isList ? equalMultisets(value, found[field] as unknown[]) : equal(value, found[field]);
+    return isList ? equal(sorted(value), sorted(found[field])) : equal(value, found[field]);
   });
 }
 
@@ -159,21 +159,17 @@ function matches(expected: Expectation, found: Readonly<Record<string, unknown>>
   for (const [field, value] of Object.entries(expected)) {
     if (field === 'by' || field === 'side') continue;
     if (field === 'from') {
-      if (!equalMultisets(value as unknown[], found['from'] as unknown[])) return false;
+      if (!equal(sorted(value), sorted(found['from']))) return false;
     } else if (!equal(value, field === 'kind' ? (found[field] ?? '+I') : found[field])) return false;
   }
   if (!('kind' in expected) && (found['kind'] ?? '+I') !== '+I') return false;
   return ['wm', 'status', 'value', 'merged'].every((field) => field in expected === field in found);
 }
 
-function equalMultisets(expected: readonly unknown[], found: readonly unknown[] | undefined): boolean {
-  const rest = [...(found ?? [])];
-  for (const value of expected) {
-    const at = rest.findIndex((other) => equal(value, other));
-    if (at < 0) return false;
-    rest.splice(at, 1);
-  }
-  return rest.length === 0;
+/** Lists compare as multisets, at every depth: the vectors' sets are written down sorted, what is in them too. */
+function sorted(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.map((element) => JSON.stringify(sorted(element))).toSorted();
 }
 
 function equal(a: unknown, b: unknown): boolean {

@@ -20,14 +20,8 @@ const NOT_COVERED = new Set([
   'trigger',
   'ttlValueState',
   'twoPhaseCommitSink',
-  'window',
   'intervalJoin',
   'intervalJoinOuter',
-  'windowAssigner',
-  'windowStart',
-  'windowIntersects',
-  'mergeWindows',
-  'mergingWindowSet',
 ]);
 
 for (const [type, ofType] of Map.groupBy(vectors, (vector) => vector.operator.type)) {

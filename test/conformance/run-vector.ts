@@ -2,12 +2,26 @@ import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
 import * as process from './types/process.ts';
 import * as time from './types/time.ts';
+import { window } from './types/window.ts';
+import {
+  mergeWindows,
+  mergingWindowSet,
+  windowAssigner,
+  windowIntersects,
+  windowStart,
+} from './types/window-assigners.ts';
 import type { Vector } from './vector.ts';
 import type { VectorType } from './observed.ts';
 
 const TYPES: Readonly<Record<string, VectorType>> = {
   ...time,
   ...process,
+  window,
+  windowAssigner,
+  windowStart,
+  windowIntersects,
+  mergeWindows,
+  mergingWindowSet,
 };
 
 export interface VectorResult {

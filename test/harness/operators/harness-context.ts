@@ -2,7 +2,7 @@ import type { Environment } from '../../../engine/base/environment.ts';
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
 import { UserError } from '../../../engine/base/errors.ts';
 import { SILENT_LOGGER } from '../../../engine/base/logger.ts';
-import { MetricGroup } from '../../../engine/base/metrics.ts';
+import type { MetricGroup } from '../../../engine/base/metrics.ts';
 import type { OperatorStateSnapshot } from '../../../engine/checkpoint/manifest.ts';
 import { MemoryOperatorStateBackend } from '../../../engine/task/operator-state-backend.ts';
 import { Output } from '../../../engine/task/output.ts';

@@ -1,0 +1,281 @@
+import { assert } from '../../engine/base/assert.ts';
+import type { OutputTag } from '../../engine/task/output-tag.ts';
+import type { OperatorListState } from '../../engine/task/operator-state.ts';
+import type { RowKind } from '../../engine/task/row-kind.ts';
+import { StreamOperator } from '../../engine/task/stream-operator.ts';
+import { MAX_TIMESTAMP_MS } from '../../engine/time/timestamps.ts';
+import type { Key, Namespace } from '../../state/keyed/key.ts';
+import type { NamespacedState, ValueState } from '../../state/keyed/state.ts';
+import { long } from '../../state/schema/scalars.ts';
+import { TimestampedCollector } from '../process/collector.ts';
+import { FunctionContext } from '../process/function-context.ts';
+import type { AggregateFunction } from '../process/state-spec.ts';
+import type { FixedEventTimeWindows } from './fixed-windows.ts';
+import { LateRecords } from './late-records.ts';
+import { requireTimestamp } from './window-assigner.ts';
+import { OperatorWindowContext } from './window-contexts.ts';
+import type { WindowLogic } from './window-function.ts';
+import { TimeWindow, windowStartMs } from './window.ts';
+
+export interface SlicedWindowOptions<T, ACC, R, OUT> {
+  readonly assigner: FixedEventTimeWindows;
+  readonly aggregate: AggregateFunction<T, ACC, R>;
+  /** Undefined: the aggregate's result is emitted as it is. */
+  readonly logic: WindowLogic<Key, R, OUT, TimeWindow> | undefined;
+  readonly allowedLatenessMs: number;
+  readonly lateTag: OutputTag<T> | undefined;
+}
+
+/**
+ * Tumbling and sliding event-time windows with an aggregate and the default trigger: what `WindowOperator` does, with one
+ * state access per record, however many windows it belongs to.
+ *
+ * Time is cut into slices that no window boundary divides; a record goes into the accumulator of its slice, and a window
+ * that fires merges its slices in order of time. A key has one timer for the earliest window it has records for; firing it
+ * sets the next one.
+ *
+ * Stateful: one accumulator per key and slice, kept until the end of the slice's last window plus the allowed lateness.
+ * Law: a result carries the last timestamp of its window.
+ */
+export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
+  readonly #assigner: FixedEventTimeWindows;
+  readonly #aggregate: AggregateFunction<T, ACC, R>;
+  readonly #logic: WindowLogic<Key, R, OUT, TimeWindow> | undefined;
+  readonly #latenessMs: number;
+  readonly #sizeMs: number;
+  readonly #slideMs: number;
+  readonly #sliceMs: number;
+  readonly #late: LateRecords<T>;
+  readonly #collector = new TimestampedCollector<OUT>();
+  readonly #assignerContext = {
+    currentProcessingTimeMs: () => this.context.timers.currentProcessingTimeMs(),
+    random: () => this.context.environment.random.next(),
+  };
+  #slices: ValueState<ACC> & NamespacedState = undefined as never;
+  #functionContext: OperatorWindowContext<TimeWindow> = undefined as never;
+  #watermarks: OperatorListState<number> = undefined as never;
+  #offsetMs = Number.NaN;
+  /** What had fired and been cleared before a restore, after which watermarks start anew. */
+  #restoredWatermarkMs = -Infinity;
+
+  constructor(options: SlicedWindowOptions<T, ACC, R, OUT>) {
+    super();
+    const { assigner } = options;
+    assert(
+      assigner.slideMs <= assigner.sizeMs,
+      () => `expected a slide of at most ${assigner.sizeMs} ms, found ${assigner.slideMs}`,
+    );
+    this.#assigner = assigner;
+    this.#aggregate = options.aggregate;
+    this.#logic = options.logic;
+    this.#latenessMs = options.allowedLatenessMs;
+    this.#sizeMs = assigner.sizeMs;
+    this.#slideMs = assigner.slideMs;
+    this.#sliceMs = greatestCommonDivisor(assigner.sizeMs, assigner.slideMs);
+    this.#late = new LateRecords(options.lateTag);
+  }
+
+  override open(): void {
+    this.#collector.output = this.output;
+    this.#late.open(this.context);
+    this.#slices = this.context.keyedState.state({
+      kind: 'value',
+      name: 'window-slices',
+      schema: this.#aggregate.accumulatorSchema,
+      isNamespaced: true,
+    });
+    this.#watermarks = this.context.operatorState.unionListState({ name: 'window-watermark', schema: long() });
+    this.#restoredWatermarkMs = Math.max(-Infinity, ...this.#watermarks.get());
+    this.#functionContext = new OperatorWindowContext(this.context, undefined, this.#logic?.globalState);
+    this.#logic?.open?.(new FunctionContext(this.context));
+  }
+
+  override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
+    requireTimestamp(timestampMs);
+    if (Number.isNaN(this.#offsetMs)) this.#offsetMs = this.#assigner.offsetMs(this.#assignerContext);
+    const watermarkMs = this.context.timers.currentWatermarkMs();
+    // The last window that holds the record; with its slice it is the last that needs it.
+    const lastMs = windowStartMs(timestampMs, this.#offsetMs, this.#slideMs);
+    const lastEndMs = lastMs + this.#sizeMs - 1;
+    if (Math.min(lastEndMs + this.#latenessMs, MAX_TIMESTAMP_MS) <= watermarkMs) {
+      this.#late.collect(value as T, timestampMs, kind);
+      return;
+    }
+    const sliceMs =
+      this.#sliceMs === this.#slideMs ? lastMs : windowStartMs(timestampMs, this.#offsetMs, this.#sliceMs);
+    let firstMs = this.#firstWindowMs(sliceMs, lastMs);
+    if (firstMs + this.#sizeMs - 1 <= this.#restoredWatermarkMs) {
+      firstMs = this.#reopen(value as T, firstMs, lastMs, watermarkMs);
+      if (firstMs > lastMs) return;
+    }
+    const isNew = this.#add(sliceMs, value as T);
+    if (isNew) this.#onNewSlice(firstMs, lastMs, Math.max(watermarkMs, this.#restoredWatermarkMs));
+    if (firstMs + this.#sizeMs - 1 <= watermarkMs) this.#fireLate(firstMs, lastMs, watermarkMs);
+  }
+
+  override onEventTimeTimer(timestampMs: number, namespace: Namespace): void {
+    if (typeof namespace === 'string') {
+      this.#onReopenedTimer(timestampMs, namespace);
+      return;
+    }
+    const windowMs = namespace;
+    if (timestampMs === windowMs + this.#sizeMs - 1) this.#onWindowEnd(windowMs);
+    else this.#clearSlicesOf(windowMs);
+  }
+
+  override snapshotState(): void {
+    this.#watermarks.update([this.context.timers.currentWatermarkMs()]);
+  }
+
+  override close(): void {
+    this.#logic?.close?.();
+  }
+
+  /** @returns whether the slice (or reopened window) is new. */
+  #add(namespace: Namespace, value: T): boolean {
+    const slices = this.#slices;
+    const aggregate = this.#aggregate;
+    slices.setNamespace(namespace);
+    const accumulator = slices.value();
+    slices.update(aggregate.add(accumulator === undefined ? aggregate.createAccumulator() : accumulator, value));
+    return accumulator === undefined;
+  }
+
+  /** The first window that holds a slice. */
+  #firstWindowMs(sliceMs: number, lastMs: number): number {
+    const slideMs = this.#slideMs;
+    if (slideMs === this.#sizeMs) return lastMs;
+    return lastMs - Math.floor((lastMs - (sliceMs + this.#sliceMs - this.#sizeMs)) / slideMs) * slideMs;
+  }
+
+  /** Sets the timer of the earliest window of a new slice that has not ended. */
+  #onNewSlice(firstMs: number, lastMs: number, watermarkMs: number): void {
+    for (let windowMs = firstMs; windowMs <= lastMs; windowMs += this.#slideMs) {
+      const endMs = windowMs + this.#sizeMs - 1;
+      if (endMs <= watermarkMs) continue;
+      this.context.timers.registerEventTimeTimer(windowMs, endMs);
+      return;
+    }
+    this.#registerCleanup(lastMs);
+  }
+
+  /** A record behind the end of windows that are still kept: they fire again at once, the latest first. */
+  #fireLate(firstMs: number, lastMs: number, watermarkMs: number): void {
+    for (let windowMs = lastMs; windowMs >= firstMs; windowMs -= this.#slideMs) {
+      const endMs = windowMs + this.#sizeMs - 1;
+      if (endMs <= watermarkMs && endMs + this.#latenessMs > watermarkMs) this.#fire(windowMs);
+    }
+  }
+
+  #onWindowEnd(windowMs: number): void {
+    this.#fire(windowMs);
+    if (this.#latenessMs === 0) this.#clearSlicesOf(windowMs);
+    else if (this.#hasSlices(windowMs, windowMs + this.#slideMs)) this.#registerCleanup(windowMs);
+    const nextMs = windowMs + this.#slideMs;
+    // One that had ended before a restore fires again only for a record that came after it.
+    if (nextMs + this.#sizeMs - 1 <= this.#restoredWatermarkMs) return;
+    if (this.#slideMs === this.#sizeMs || !this.#hasSlices(nextMs, windowMs + this.#sizeMs)) return;
+    this.context.timers.registerEventTimeTimer(nextMs, nextMs + this.#sizeMs - 1);
+  }
+
+  /**
+   * After a restore, for a record of windows that had ended before it: watermarks start anew, so it is not late, and they
+   * fire once more. Those whose slices may be gone are kept one by one, under `r` and their start.
+   *
+   * @returns the first window that is still kept in slices.
+   */
+  #reopen(value: T, firstMs: number, lastMs: number, watermarkMs: number): number {
+    let windowMs = firstMs;
+    for (; windowMs <= lastMs && windowMs + this.#sizeMs - 1 <= this.#restoredWatermarkMs; windowMs += this.#slideMs) {
+      const endMs = windowMs + this.#sizeMs - 1;
+      const isCleared = this.#sliceMs !== this.#sizeMs && endMs + this.#latenessMs <= this.#restoredWatermarkMs;
+      if (isCleared) {
+        firstMs = windowMs + this.#slideMs;
+        this.#addReopened(value, windowMs, watermarkMs);
+      } else if (endMs > watermarkMs) {
+        this.context.timers.registerEventTimeTimer(windowMs, endMs);
+      }
+    }
+    return firstMs;
+  }
+
+  #addReopened(value: T, windowMs: number, watermarkMs: number): void {
+    const endMs = windowMs + this.#sizeMs - 1;
+    if (endMs + this.#latenessMs <= watermarkMs) return;
+    const namespace = `r${windowMs}`;
+    this.#add(namespace, value);
+    if (endMs <= watermarkMs) this.#emit(windowMs, this.#slices.value()!);
+    else this.context.timers.registerEventTimeTimer(namespace, endMs);
+    this.context.timers.registerEventTimeTimer(namespace, endMs + this.#latenessMs);
+  }
+
+  #onReopenedTimer(timestampMs: number, namespace: string): void {
+    const windowMs = Number(namespace.slice(1));
+    const endMs = windowMs + this.#sizeMs - 1;
+    this.#slices.setNamespace(namespace);
+    const accumulator = this.#slices.value();
+    if (accumulator !== undefined && timestampMs === endMs) this.#emit(windowMs, accumulator);
+    if (timestampMs !== endMs + this.#latenessMs) return;
+    this.#slices.setNamespace(namespace);
+    this.#slices.clear();
+  }
+
+  #fire(windowMs: number): void {
+    const accumulator = this.#accumulatorOf(windowMs);
+    if (accumulator !== undefined) this.#emit(windowMs, accumulator);
+  }
+
+  #emit(windowMs: number, accumulator: ACC): void {
+    const result = this.#aggregate.getResult(accumulator);
+    this.#collector.timestampMs = windowMs + this.#sizeMs - 1;
+    if (this.#logic === undefined) {
+      this.#collector.collect(result as unknown as OUT);
+      return;
+    }
+    this.#functionContext.enter(new TimeWindow(windowMs, windowMs + this.#sizeMs), windowMs);
+    this.#logic.process(this.currentKey(), this.#functionContext, [result], this.#collector);
+  }
+
+  /** All slices of a window merged; undefined when it has none. */
+  #accumulatorOf(windowMs: number): ACC | undefined {
+    const slices = this.#slices;
+    if (this.#sliceMs === this.#sizeMs) {
+      slices.setNamespace(windowMs);
+      return slices.value();
+    }
+    let merged: ACC | undefined;
+    for (let sliceMs = windowMs; sliceMs < windowMs + this.#sizeMs; sliceMs += this.#sliceMs) {
+      slices.setNamespace(sliceMs);
+      const accumulator = slices.value();
+      // Into a fresh one: merging may change its first argument, and slices are needed again.
+      if (accumulator !== undefined)
+        merged = this.#aggregate.merge(merged ?? this.#aggregate.createAccumulator(), accumulator);
+    }
+    return merged;
+  }
+
+  #hasSlices(fromMs: number, toMs: number): boolean {
+    for (let sliceMs = fromMs; sliceMs < toMs; sliceMs += this.#sliceMs) {
+      this.#slices.setNamespace(sliceMs);
+      if (this.#slices.value() !== undefined) return true;
+    }
+    return false;
+  }
+
+  /** Drops the slices that no window after this one holds. */
+  #clearSlicesOf(windowMs: number): void {
+    for (let sliceMs = windowMs; sliceMs < windowMs + this.#slideMs; sliceMs += this.#sliceMs) {
+      this.#slices.setNamespace(sliceMs);
+      this.#slices.clear();
+    }
+  }
+
+  #registerCleanup(windowMs: number): void {
+    const cleanupMs = windowMs + this.#sizeMs - 1 + this.#latenessMs;
+    if (cleanupMs < MAX_TIMESTAMP_MS) this.context.timers.registerEventTimeTimer(windowMs, cleanupMs);
+  }
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}

@@ -1,0 +1,104 @@
+import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
+import { INSERT, type RowKind } from '../../engine/task/row-kind.ts';
+import type { OutputTag } from '../../engine/task/output-tag.ts';
+import type { OperatorContext } from '../../engine/task/stream-operator.ts';
+import type { TimerService } from '../../engine/task/timer-service.ts';
+import type { Namespace } from '../../state/keyed/key.ts';
+import type { StateHandles, StateSpecs } from '../process/state-spec.ts';
+import { NamespacedStates } from './namespaced-states.ts';
+import type { OnMergeContext } from './trigger.ts';
+import type { Window } from './window.ts';
+import type { WindowFunctionContext } from './window-function.ts';
+
+/** A trigger's context; the operator moves it from window to window. */
+export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
+  readonly #timers: TimerService;
+  readonly #states: NamespacedStates<StateSpecs>;
+  #namespace: Namespace = 0;
+  #mergedNamespaces: readonly Namespace[] = [];
+
+  constructor(context: OperatorContext, specs: StateSpecs | undefined) {
+    this.#timers = context.timers;
+    this.#states = new NamespacedStates(context.keyedState, 'trigger-', specs);
+  }
+
+  /** @param mergedNamespaces the windows that merged into this one, for `onMerge`. */
+  enter(namespace: Namespace, mergedNamespaces: readonly Namespace[] = []): void {
+    this.#namespace = namespace;
+    this.#mergedNamespaces = mergedNamespaces;
+    this.#states.setNamespace(namespace);
+  }
+
+  get currentWatermarkMs(): number {
+    return this.#timers.currentWatermarkMs();
+  }
+
+  get currentProcessingTimeMs(): number {
+    return this.#timers.currentProcessingTimeMs();
+  }
+
+  get state(): StateHandles<StateSpecs> {
+    return this.#states.handles;
+  }
+
+  mergeState(name: string): void {
+    this.#states.merge(name, this.#namespace, this.#mergedNamespaces);
+  }
+
+  registerEventTimeTimer(timestampMs: number): void {
+    this.#timers.registerEventTimeTimer(this.#namespace, timestampMs);
+  }
+
+  deleteEventTimeTimer(timestampMs: number): void {
+    this.#timers.deleteEventTimeTimer(this.#namespace, timestampMs);
+  }
+
+  registerProcessingTimeTimer(timestampMs: number): void {
+    this.#timers.registerProcessingTimeTimer(this.#namespace, timestampMs);
+  }
+
+  deleteProcessingTimeTimer(timestampMs: number): void {
+    this.#timers.deleteProcessingTimeTimer(this.#namespace, timestampMs);
+  }
+}
+
+/** A window function's context; the operator moves it from window to window. */
+export class OperatorWindowContext<W extends Window> implements WindowFunctionContext<W> {
+  window: W = undefined as never;
+  readonly globalState: StateHandles<StateSpecs>;
+  readonly #context: OperatorContext;
+  readonly #windowStates: NamespacedStates<StateSpecs>;
+  #timestampMs = NO_TIMESTAMP;
+
+  constructor(context: OperatorContext, windowSpecs: StateSpecs | undefined, globalSpecs: StateSpecs | undefined) {
+    this.#context = context;
+    this.#windowStates = new NamespacedStates(context.keyedState, 'window-', windowSpecs);
+    const globalState: Record<string, unknown> = {};
+    for (const [name, spec] of Object.entries(globalSpecs ?? {})) {
+      globalState[name] = context.keyedState.state(spec.toDescriptor(`global-${name}`));
+    }
+    this.globalState = globalState as StateHandles<StateSpecs>;
+  }
+
+  enter(window: W, namespace: Namespace): void {
+    this.window = window;
+    this.#timestampMs = window.maxTimestampMs;
+    this.#windowStates.setNamespace(namespace);
+  }
+
+  get windowState(): StateHandles<StateSpecs> {
+    return this.#windowStates.handles;
+  }
+
+  get currentWatermark(): number {
+    return this.#context.timers.currentWatermarkMs();
+  }
+
+  get currentProcessingTime(): number {
+    return this.#context.timers.currentProcessingTimeMs();
+  }
+
+  output<T>(tag: OutputTag<T>, value: T, kind: RowKind = INSERT): void {
+    this.#context.sideOutput(tag).collect(value, this.#timestampMs, kind);
+  }
+}

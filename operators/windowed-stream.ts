@@ -1,0 +1,166 @@
+import { UserError } from '../engine/base/errors.ts';
+import type { OutputTag } from '../engine/task/output-tag.ts';
+import { type Duration, durationMs } from '../engine/time/duration.ts';
+import type { Key } from '../state/keyed/key.ts';
+import type { Schema } from '../state/schema/schema.ts';
+import type { DataStream } from './data-stream.ts';
+import type { AggregateFunction, StateSpecs } from './process/state-spec.ts';
+import type { StatefulOperatorOptions } from './stream-graph-builder.ts';
+import { createWindowOperator, type WindowAccumulation } from './window/create-window-operator.ts';
+import type { Evictor } from './window/evictor.ts';
+import type { Trigger } from './window/trigger.ts';
+import type { Window } from './window/window.ts';
+import { MergingWindowAssigner, type WindowAssigner } from './window/window-assigner.ts';
+import type { WindowLogic } from './window/window-function.ts';
+
+/** For windows that keep their records: how a record is stored. */
+export interface WindowOptions<T> extends StatefulOperatorOptions {
+  readonly schema: Schema<T>;
+}
+
+/** A window function, or what makes one per subtask. */
+export type WindowFunction<K extends Key, IN, OUT, W extends Window> =
+  | WindowLogic<K, IN, OUT, W>
+  | (() => WindowLogic<K, IN, OUT, W>);
+
+interface WindowSettings<T, W extends Window> {
+  readonly trigger?: Trigger<T, W> | undefined;
+  readonly evictor?: Evictor<T, W> | undefined;
+  readonly allowedLatenessMs: number;
+  readonly lateTag?: OutputTag<T> | undefined;
+}
+
+/** A keyed stream cut into windows: `reduce`, `aggregate` or `process` say what comes out of one. */
+export class WindowedStream<T, K extends Key, W extends Window> {
+  readonly #stream: DataStream<T>;
+  readonly #assigner: WindowAssigner<T, W>;
+  readonly #settings: WindowSettings<T, W>;
+
+  constructor(
+    stream: DataStream<T>,
+    assigner: WindowAssigner<T, W>,
+    settings: WindowSettings<T, W> = { allowedLatenessMs: 0 },
+  ) {
+    this.#stream = stream;
+    this.#assigner = assigner;
+    this.#settings = settings;
+  }
+
+  /** When a window fires. Default: the assigner's, once, when the watermark (or clock) passes its end. */
+  trigger<S extends StateSpecs>(trigger: Trigger<T, W, S>): WindowedStream<T, K, W> {
+    if (this.#assigner instanceof MergingWindowAssigner && !trigger.canMerge) {
+      throw new UserError('JOB_DEFINITION', `${trigger.constructor.name} does not work with windows that merge`, {
+        hint: 'Implement canMerge and onMerge, or use windows that do not merge.',
+      });
+    }
+    return this.#with({ trigger: trigger as unknown as Trigger<T, W> });
+  }
+
+  /** Takes elements out of a window before or after its function; then all of its records are kept. */
+  evictor(evictor: Evictor<T, W>): WindowedStream<T, K, W> {
+    return this.#with({ evictor });
+  }
+
+  /** How long after its end a window is kept: a record that comes in that time makes it fire again. Default 0. */
+  allowedLateness(lateness: Duration): WindowedStream<T, K, W> {
+    const allowedLatenessMs = durationMs(lateness);
+    if (!(allowedLatenessMs >= 0))
+      throw new UserError('CONFIGURATION', `allowed lateness must not be negative, found ${allowedLatenessMs} ms`);
+    return this.#with({ allowedLatenessMs });
+  }
+
+  /** Where records go that are too late for all their windows. Default: they are counted and dropped. */
+  sideOutputLateData(tag: OutputTag<T>): WindowedStream<T, K, W> {
+    return this.#with({ lateTag: tag });
+  }
+
+  /** Folds the records of a window into one, as they come. */
+  reduce(reduce: (accumulated: T, value: T) => T, options: WindowOptions<T>): DataStream<T>;
+  /** The same, and hands the one result to a window function. */
+  reduce<OUT>(
+    reduce: (accumulated: T, value: T) => T,
+    windowFunction: WindowFunction<K, T, OUT, W>,
+    options: WindowOptions<T>,
+  ): DataStream<OUT>;
+  reduce<OUT>(
+    reduce: (accumulated: T, value: T) => T,
+    windowFunctionOrOptions: WindowFunction<K, T, OUT, W> | WindowOptions<T>,
+    options?: WindowOptions<T>,
+  ): DataStream<OUT> {
+    const settled = options ?? (windowFunctionOrOptions as WindowOptions<T>);
+    const windowFunction =
+      options === undefined ? undefined : (windowFunctionOrOptions as WindowFunction<K, T, OUT, W>);
+    return this.#apply({ kind: 'reduce', schema: settled.schema, reduce }, windowFunction, settled, 'window-reduce');
+  }
+
+  /** Folds the records of a window into an accumulator, as they come, and emits its result. */
+  aggregate<ACC, R>(aggregate: AggregateFunction<T, ACC, R>, options: StatefulOperatorOptions): DataStream<R>;
+  /** The same, and hands the one result to a window function, which knows key and window. */
+  aggregate<ACC, R, OUT>(
+    aggregate: AggregateFunction<T, ACC, R>,
+    windowFunction: WindowFunction<K, R, OUT, W>,
+    options: StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined },
+  ): DataStream<OUT>;
+  aggregate<ACC, R, OUT>(
+    aggregate: AggregateFunction<T, ACC, R>,
+    windowFunctionOrOptions: WindowFunction<K, R, OUT, W> | StatefulOperatorOptions,
+    options?: StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined },
+  ): DataStream<OUT> {
+    const settled =
+      options ?? (windowFunctionOrOptions as StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined });
+    const windowFunction =
+      options === undefined ? undefined : (windowFunctionOrOptions as WindowFunction<K, R, OUT, W>);
+    const accumulation: WindowAccumulation<T, R> = {
+      kind: 'aggregate',
+      aggregate: aggregate as unknown as AggregateFunction<T, unknown, R>,
+      schema: settled.schema,
+    };
+    return this.#apply(accumulation, windowFunction, settled, 'window-aggregate');
+  }
+
+  /** Keeps the records of a window and hands them all to a window function when it fires. */
+  process<OUT>(windowFunction: WindowFunction<K, T, OUT, W>, options: WindowOptions<T>): DataStream<OUT> {
+    return this.#apply({ kind: 'list', schema: options.schema }, windowFunction, options, 'window-process');
+  }
+
+  #with(settings: Partial<WindowSettings<T, W>>): WindowedStream<T, K, W> {
+    return new WindowedStream(this.#stream, this.#assigner, { ...this.#settings, ...settings });
+  }
+
+  #apply<E, OUT>(
+    accumulation: WindowAccumulation<T, E>,
+    windowFunction: WindowFunction<K, E, OUT, W> | undefined,
+    options: StatefulOperatorOptions,
+    kind: string,
+  ): DataStream<OUT> {
+    const { trigger, evictor, allowedLatenessMs, lateTag } = this.#settings;
+    const declaration = { assigner: this.#assigner, trigger, evictor, allowedLatenessMs, lateTag };
+    if (accumulation.schema === undefined && (accumulation.kind !== 'aggregate' || evictor !== undefined)) {
+      throw new UserError('JOB_DEFINITION', `${kind} '${options.uid}' keeps records but has no schema for them`, {
+        hint: 'Pass { schema } with the schema of the records.',
+      });
+    }
+    const createLogic = (): WindowLogic<K, E, OUT, W> | undefined =>
+      typeof windowFunction === 'function' ? windowFunction() : windowFunction;
+    if (this.#assigner instanceof MergingWindowAssigner && createLogic()?.windowState !== undefined) {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `'${options.uid}' has state per window, which windows that merge cannot have`,
+        {
+          hint: 'Use globalState, which is per key.',
+        },
+      );
+    }
+    return this.#stream.transform({
+      kind,
+      options,
+      isStateful: true,
+      factory: () =>
+        createWindowOperator(
+          declaration,
+          accumulation,
+          createLogic() as unknown as WindowLogic<Key, E, OUT, W> | undefined,
+        ),
+    });
+  }
+}
