@@ -21,8 +21,9 @@ export interface SimClick {
 }
 
 const STREAM_CLICKS = 3;
-const SALT_CAUSE = 0; // and the next CAUSE_TRIES_MAX * 2
-const CAUSE_TRIES_MAX = 8;
+const SALT_CAUSE = 100; // and the next 2 * CAUSE_TRIES_MAX
+/** Then the last candidate is taken, however dull: of a hundred clicks about one. */
+const CAUSE_TRIES_MAX = 16;
 const SALT_DELAY = 20;
 const SALT_FORM = 23;
 const SALT_DELIVERY = 24;
