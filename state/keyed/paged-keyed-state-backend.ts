@@ -70,10 +70,8 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
   const files = filesOfRange(options.restoreFiles, options.keyGroupStart, options.keyGroupEnd);
   const backend = new PagedKeyedStateBackend(options, codec, files);
   if (files.length > 0) {
-    const { operatorUid, maxParallelism, keyGroupStart, keyGroupEnd, storage } = options;
-    await backend.restore(
-      await openStateFiles(files, { operatorUid, maxParallelism, keyGroupStart, keyGroupEnd, storage, codec }),
-    );
+    const { operatorUid, maxParallelism, storage } = options;
+    await backend.restore(await openStateFiles(files, { operatorUid, maxParallelism, storage, codec }));
   }
   return backend;
 }
@@ -108,7 +106,12 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     this.#eventTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: true });
     this.#processingTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: false });
     this.#eventExpiry = new Expiry({ cache: this.#cache, codec, clock: this.#cursor.eventClock, isEventTime: true });
-    this.#processingExpiry = new Expiry({ cache: this.#cache, codec, clock: this.#cursor.processingClock, isEventTime: false });
+    this.#processingExpiry = new Expiry({
+      cache: this.#cache,
+      codec,
+      clock: this.#cursor.processingClock,
+      isEventTime: false,
+    });
     this.#snapshots = new Snapshots({
       operatorUid: options.operatorUid,
       maxParallelism,

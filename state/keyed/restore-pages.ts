@@ -9,15 +9,22 @@ import type { PageCodec } from './page-codec.ts';
 export interface OpenOptions {
   readonly operatorUid: string;
   readonly maxParallelism: number;
-  readonly keyGroupStart: number;
-  readonly keyGroupEnd: number;
   readonly storage: ObjectStorage;
   readonly codec: PageCodec;
 }
 
-/** Files of which some key group may lie in [start, end), oldest first. */
+/**
+ * The files that hold key groups of [start, end), oldest first, each narrowed to them. A file written before a rescale is
+ * shared by several subtasks: narrowed, what one of them lists does not speak for the key groups of the others.
+ */
 export function filesOfRange(files: readonly StateFile[], keyGroupStart: number, keyGroupEnd: number): StateFile[] {
-  return files.filter((file) => file.keyGroupStart < keyGroupEnd && file.keyGroupEnd > keyGroupStart);
+  const found: StateFile[] = [];
+  for (const file of files) {
+    const start = Math.max(file.keyGroupStart, keyGroupStart);
+    const end = Math.min(file.keyGroupEnd, keyGroupEnd);
+    if (start < end) found.push({ ...file, keyGroupStart: start, keyGroupEnd: end });
+  }
+  return found;
 }
 
 /**
@@ -41,7 +48,7 @@ export async function openStateFiles(files: readonly StateFile[], options: OpenO
       );
     }
     const formats = reader.header.formats.map((format) => codec.addFormat(format));
-    runs.push(reader.run(options.keyGroupStart, options.keyGroupEnd, formats));
+    runs.push(reader.run(formats));
   }
   return new MergedRun(runs);
 }

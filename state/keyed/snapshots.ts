@@ -165,12 +165,12 @@ export class Snapshots {
   }
 
   async #openRuns(files: readonly StateFile[], codec: PageCodec): Promise<PageRun[]> {
-    const { storage, keyGroupStart, keyGroupEnd } = this.#options;
+    const { storage } = this.#options;
     const runs: PageRun[] = [];
     for (const file of files) {
       const reader = await StateFileReader.open(storage, file);
       const formats = reader.header.formats.map((format) => codec.addFormat(format));
-      runs.push(reader.run(keyGroupStart, keyGroupEnd, formats));
+      runs.push(reader.run(formats));
     }
     return runs;
   }

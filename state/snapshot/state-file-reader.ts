@@ -69,18 +69,16 @@ export class StateFileReader {
     return new StateFileReader(file, header, { storage, whole, blocks });
   }
 
-  /** Number of bytes of blocks that may hold pages of these key groups. */
-  bytesOf(keyGroupStart: number, keyGroupEnd: number): number {
-    return this.#blocksOf(keyGroupStart, keyGroupEnd).reduce((sum, block) => sum + block.bodyBytes, 0);
-  }
-
   /**
-   * The pages of key groups in [start, end).
+   * The pages of the file's range of key groups, which may be narrower than what it holds.
    *
    * @param formats for each format of the header, its number in the consumer's list.
    */
-  run(keyGroupStart: number, keyGroupEnd: number, formats: readonly number[]): PageRun {
-    const blocks = this.#blocksOf(keyGroupStart, keyGroupEnd);
+  run(formats: readonly number[]): PageRun {
+    const { keyGroupStart, keyGroupEnd } = this.file;
+    const blocks = this.#blocks.filter(
+      (block) => block.lastKeyGroup >= keyGroupStart && block.firstKeyGroup < keyGroupEnd,
+    );
     return new FileRun({ reader: this, blocks, keyGroupStart, keyGroupEnd, formats });
   }
 
@@ -88,10 +86,6 @@ export class StateFileReader {
   async bytes(offset: number, length: number): Promise<Buffer> {
     if (this.#whole !== undefined) return this.#whole.subarray(offset, offset + length);
     return fetch(this.#storage, this.file, offset, length);
-  }
-
-  #blocksOf(start: number, end: number): readonly Block[] {
-    return this.#blocks.filter((block) => block.lastKeyGroup >= start && block.firstKeyGroup < end);
   }
 }
 

@@ -11,7 +11,7 @@ export interface StateFile {
   /** A base needs no earlier file; a delta holds what changed since the file before it. */
   readonly kind: 'base' | 'delta';
   readonly pageCount: number;
-  /** Half-open range of key groups it may hold. */
+  /** Half-open range of key groups it speaks for; a file shared after a rescale is listed with a narrower one. */
   readonly keyGroupStart: number;
   readonly keyGroupEnd: number;
 }

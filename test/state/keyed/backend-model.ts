@@ -78,7 +78,10 @@ export class Model {
 
   /** The earliest timer of the key groups [from, to). */
   firstTimerMs(domain: Domain, from: number, to: number): number {
-    return this.#inRange(from, to).reduce((first, [, state]) => Math.min(first, state.timers[domain][0]?.ts ?? Infinity), Infinity);
+    return this.#inRange(from, to).reduce(
+      (first, [, state]) => Math.min(first, state.timers[domain][0]?.ts ?? Infinity),
+      Infinity,
+    );
   }
 
   isExpired(stamped: StampedNumber, now: number): boolean {
