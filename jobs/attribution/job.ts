@@ -1,0 +1,50 @@
+import { WatermarkStrategy } from '../../engine/time/watermark-strategy.ts';
+import type { DataStream } from '../../operators/data-stream.ts';
+import { defineJob } from '../../operators/define-job.ts';
+import type { StreamExecutionEnvironment } from '../../operators/stream-execution-environment.ts';
+import { simulatorSource } from '../simulator/simulator-source.ts';
+import { Simulator } from '../simulator/simulator.ts';
+import { attributionStreams } from './attribution-streams.ts';
+import { createCatalog } from './catalog.ts';
+import { writeLake } from './lake.ts';
+import { type Params, PARAMS, rulesOf, simulatorOptionsOf, simulatorPaceOf } from './params.ts';
+import type { RawRecord } from './raw-record.ts';
+import type { SourceName } from './schemas.ts';
+
+/**
+ * Joins ad impressions with clicks, credits conversions to clicks, and writes all of it to the lake. Every source row ends
+ * in exactly one output.
+ */
+export default defineJob({
+  name: 'attribution',
+  description: 'Joins impressions, clicks and conversions of ads, and attributes them.',
+  params: PARAMS,
+  build(env, params) {
+    const rules = rulesOf(params);
+    const simulator = new Simulator(simulatorOptionsOf(params));
+    const read = (source: SourceName): DataStream<RawRecord> =>
+      readSource(env, source, simulator, params, rules.latenessMs);
+    const inputs = {
+      impressions: read('impressions'),
+      clicksConversions: read('clicks_conversions'),
+      bidRequests: read('bid_requests'),
+    };
+    const streams = attributionStreams(inputs, createCatalog(simulator.catalog()), rules);
+    writeLake(streams, params.lake);
+  },
+});
+
+/**
+ * Rows with the time of their receipt as timestamp. A partition is in the order of receipt, and the gate lets no row pass
+ * that is older than the lateness; so time, by event, has passed what is that much behind the last receipt.
+ */
+function readSource(
+  env: StreamExecutionEnvironment,
+  source: SourceName,
+  simulator: Simulator,
+  params: Params,
+  latenessMs: number,
+): DataStream<RawRecord> {
+  const strategy = WatermarkStrategy.forBoundedOutOfOrderness<RawRecord>(latenessMs).withIdleness('1m');
+  return env.fromSource(simulatorSource(simulator, source, simulatorPaceOf(params)), source, strategy);
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { ParamsOf } from '../../engine/graph/job-definition.ts';
+import { durationMs } from '../../engine/time/duration.ts';
+import type { SimulatorOptions } from '../simulator/options.ts';
+import { type AttributionRules, attributionRules } from './rules.ts';
+
+const duration = (): z.ZodString =>
+  z.string().regex(/^\d+(\.\d+)?\s*(ms|s|m|min|h|d)$/, 'expected a duration such as 30s');
+
+/** The job's parameters: flags and environment variables of the same names. */
+export const PARAMS = {
+  kafka: z
+    .string()
+    .optional()
+    .describe('Kafka brokers to read from, host:port,...; default: the simulator, in process'),
+  lake: z.string().default('.tidemark/lake').describe('where Parquet files go: a folder or s3://bucket/prefix'),
+  catalog: z.string().optional().describe("JSON file of campaigns and creatives; default: the simulator's"),
+  lateness: duration().default('10s').describe('a row taken in more than this after its event is late'),
+  joinWindow: duration().default('24h').describe('how long after an impression a click belongs to it'),
+  dedupeWindow: duration().default('1h').describe('how long an id is remembered'),
+  userJoin: z.enum(['rows', 'all']).default('rows').describe('impressions that clicks without impression id may join'),
+  profile: z.enum(['dense', 'realistic']).default('dense').describe('simulator: the world'),
+  seed: z.number().int().default(1).describe('simulator: equal seeds give equal worlds'),
+  rate: z.number().positive().default(1000).describe('simulator: impressions per second of its time'),
+  partitions: z.number().int().positive().default(4).describe('simulator: partitions of each stream'),
+  speed: z.number().min(0).default(1).describe('simulator: seconds of its time per second; 0: as fast as possible'),
+  duration: duration().optional().describe('simulator: how much of its time; default: it never ends'),
+};
+export type Params = ParamsOf<typeof PARAMS>;
+
+export function rulesOf(params: Params): AttributionRules {
+  const { lateness, joinWindow, dedupeWindow, userJoin } = params;
+  return attributionRules({ lateness, joinWindow, dedupeWindow, userJoin });
+}
+
+export function simulatorOptionsOf(params: Params): SimulatorOptions {
+  const { profile, seed, rate, partitions } = params;
+  return { profile, seed, impressionsPerSecond: rate, partitions };
+}
+
+/** What of the simulated world a run reads, and how fast. */
+export function simulatorPaceOf(params: Params): {
+  readonly durationMs: number | undefined;
+  readonly speed: number | undefined;
+} {
+  return {
+    durationMs: params.duration === undefined ? undefined : durationMs(params.duration),
+    speed: params.speed === 0 ? undefined : params.speed,
+  };
+}
