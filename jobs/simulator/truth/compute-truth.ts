@@ -14,13 +14,33 @@ import type { ExpectedCredit, ExpectedDuplicate, ExpectedMatch, Place, Truth, Tr
  * plain loops over everything in memory. Shares no code with the job but the definition of ids.
  */
 export function computeTruth(simulator: Simulator, range: LogRange, rules: TruthRules): Truth {
-  const gate = passGate(simulator, range);
+  const { clickWindowMs, advertisers } = simulator.options;
+  return expectedOf(entriesOf(simulator, range), rules, {
+    clickWindowMs,
+    advertisers,
+    impressionAt: (index) => simulator.impressionAt(index),
+    clickAt: (index) => simulator.clickAt(index),
+  });
+}
+
+/** What is true of the world beyond its records. */
+export interface WorldFacts {
+  readonly clickWindowMs: number;
+  /** Campaign n belongs to advertiser n modulo this. */
+  readonly advertisers: number;
+  impressionAt(index: number): SimImpression;
+  clickAt(index: number): SimClick;
+}
+
+/** The same for any records, in log order of their partitions. */
+export function expectedOf(entries: Iterable<PlacedEntry>, rules: TruthRules, world: WorldFacts): Truth {
+  const gate = passGate(entries, world);
   const joinedClicks = new Map<string, ExpectedMatch>();
   const unmatchedClicks = new Map<string, UnmatchedReason>();
   joinClicks(gate, rules, joinedClicks, unmatchedClicks);
   const attributions = new Map<string, ExpectedCredit>();
   const unmatchedConversions = new Map<string, UnmatchedReason>();
-  creditConversions(gate, simulator, joinedClicks, attributions, unmatchedConversions);
+  creditConversions(gate, world, joinedClicks, attributions, unmatchedConversions);
   return {
     recordCount: gate.recordCount,
     quarantined: gate.quarantined,
@@ -32,7 +52,7 @@ export function computeTruth(simulator: Simulator, range: LogRange, rules: Truth
     unmatchedClicks,
     attributions,
     unmatchedConversions,
-    ...causesOf(gate, simulator),
+    ...causesOf(gate, world),
   };
 }
 
@@ -57,7 +77,7 @@ interface Gate {
   readonly bidRequests: Map<string, SimBidRequest>;
 }
 
-function passGate(simulator: Simulator, range: LogRange): Gate {
+function passGate(entries: Iterable<PlacedEntry>, world: WorldFacts): Gate {
   const gate: Gate = {
     recordCount: 0,
     quarantined: new Map(),
@@ -69,13 +89,13 @@ function passGate(simulator: Simulator, range: LogRange): Gate {
     bidRequests: new Map(),
   };
   const conversionKeys = new Map<string, SimConversion>();
-  for (const entry of entriesOf(simulator, range)) {
+  for (const entry of entries) {
     gate.recordCount++;
     const place: Place = `${entry.source}/${entry.partition}/${entry.offset}`;
     const errorCode = ERROR_OF[entry.trouble];
     if (errorCode !== undefined) gate.quarantined.set(place, errorCode);
     else if (entry.trouble === 'late') gate.late.add(place);
-    else accept(gate, entry, place, conversionKeys, simulator);
+    else accept(gate, entry, place, conversionKeys, world);
   }
   return gate;
 }
@@ -86,7 +106,7 @@ function accept(
   entry: PlacedEntry,
   place: Place,
   conversionKeys: Map<string, SimConversion>,
-  simulator: Simulator,
+  world: WorldFacts,
 ): void {
   const { event } = entry;
   let original: PlacedEntry['event'] | undefined;
@@ -101,7 +121,7 @@ function accept(
       original = putFirst(gate.bidRequests, event.auctionId, event);
       break;
     case 'conversion':
-      original = putFirst(conversionKeys, conversionKeyOf(event, simulator), event);
+      original = putFirst(conversionKeys, conversionKeyOf(event, world), event);
       if (original === undefined) gate.conversions.set(conversionIdOf(event), event);
       break;
   }
@@ -120,13 +140,13 @@ function isSame(a: PlacedEntry['event'], b: PlacedEntry['event']): boolean {
 }
 
 /** One order at an advertiser is one conversion; without an order the event id decides. */
-function conversionKeyOf(event: SimConversion, simulator: Simulator): string {
+function conversionKeyOf(event: SimConversion, world: WorldFacts): string {
   if (event.orderId === undefined) return conversionIdOf(event);
-  return [advertiserOf(event, simulator), event.conversionType, event.orderId].join('/');
+  return [advertiserOf(event, world), event.conversionType, event.orderId].join('/');
 }
 
-function advertiserOf(event: SimConversion, simulator: Simulator): number | undefined {
-  return event.campaign === undefined ? event.advertiser : event.campaign % simulator.options.advertisers;
+function advertiserOf(event: SimConversion, world: WorldFacts): number | undefined {
+  return event.campaign === undefined ? event.advertiser : event.campaign % world.advertisers;
 }
 
 function joinClicks(
@@ -163,12 +183,12 @@ function joinClicks(
 
 function creditConversions(
   gate: Gate,
-  simulator: Simulator,
+  world: WorldFacts,
   joined: ReadonlyMap<string, ExpectedMatch>,
   credited: Map<string, ExpectedCredit>,
   unmatched: Map<string, UnmatchedReason>,
 ): void {
-  const { clickWindowMs, advertisers } = simulator.options;
+  const { clickWindowMs, advertisers } = world;
   const touches = new Map<
     number,
     { readonly clickId: string; readonly click: SimClick; readonly impressionId: string }[]
@@ -208,15 +228,14 @@ function holds(touchMs: number, effectMs: number, windowMs: number): boolean {
   return touchMs <= effectMs && effectMs - touchMs < windowMs;
 }
 
-function causesOf(gate: Gate, simulator: Simulator): Pick<Truth, 'clickCauses' | 'conversionCauses'> {
+function causesOf(gate: Gate, world: WorldFacts): Pick<Truth, 'clickCauses' | 'conversionCauses'> {
   const clickCauses = new Map<string, string>();
   for (const [clickId, click] of gate.clicks) {
-    if (click.cause !== undefined) clickCauses.set(clickId, impressionIdOf(simulator.impressionAt(click.cause)));
+    if (click.cause !== undefined) clickCauses.set(clickId, impressionIdOf(world.impressionAt(click.cause)));
   }
   const conversionCauses = new Map<string, string>();
   for (const [conversionId, conversion] of gate.conversions) {
-    if (conversion.cause !== undefined)
-      conversionCauses.set(conversionId, clickIdOf(simulator.clickAt(conversion.cause)));
+    if (conversion.cause !== undefined) conversionCauses.set(conversionId, clickIdOf(world.clickAt(conversion.cause)));
   }
   return { clickCauses, conversionCauses };
 }
