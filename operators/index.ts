@@ -95,3 +95,4 @@ export {
   type WindowLogic,
   defineWindowFunction,
 } from './window/window-function.ts';
+export { fileSource, type FileSourceOptions, type UndecodableFileRecord } from './source/file/file-source.ts';

@@ -1,0 +1,219 @@
+import type { RecordError } from '../../../engine/base/errors.ts';
+import type { SplitOutput } from '../../../engine/task/source.ts';
+import { NO_TIMESTAMP } from '../../../engine/time/timestamps.ts';
+import { DecodeOutput, type RecordDecoder } from '../../format/decode-format.ts';
+import type { FileSplit } from './file-split.ts';
+
+/** Bytes decoded in one go at first; more where a record or block does not fit. */
+const WINDOW_BYTES = 64 * 1024;
+/** Fetched and not yet decoded bytes that are enough for now. */
+const READ_AHEAD_BYTES = 1024 * 1024;
+
+export interface OpenSplitOptions<T, E> {
+  readonly split: FileSplit;
+  readonly decoder: RecordDecoder<T>;
+  readonly output: SplitOutput<T | E>;
+  /** The file comes in one piece (compressed): offsets count unpacked bytes, and `end` does not apply. */
+  readonly isWhole: boolean;
+  /** Turns a record that cannot be decoded into one of the stream, or throws. */
+  readonly reject: (error: RecordError, offset: number, bytes: Buffer) => E;
+}
+
+/**
+ * A split being read: the bytes fetched so far, and the position up to which records have been handed out.
+ *
+ * Law: `snapshot` names exactly what follows the last record handed out.
+ */
+export class OpenSplit<T, E> extends DecodeOutput<T> {
+  readonly split: FileSplit;
+  readonly #decoder: RecordDecoder<T>;
+  readonly #output: SplitOutput<T | E>;
+  readonly #isWhole: boolean;
+  readonly #reject: OpenSplitOptions<T, E>['reject'];
+  /** Bytes [bufferOffset, bufferOffset + buffer.length) of the file. */
+  #buffer: Buffer = Buffer.alloc(0);
+  #bufferOffset = 0;
+  /** Index in the buffer up to which it has been decoded. */
+  #at = 0;
+  #hasFileEnd = false;
+  #isHeadRead: boolean;
+  #isAtStart: boolean;
+  /** Index in the buffer of the first record that is not ours, once known. */
+  #limit = -1;
+  #windowBytes = WINDOW_BYTES;
+  #needsBytes = true;
+  #position: number;
+  #skip: number;
+  #toSkip: number;
+  #recordCount = 0;
+
+  constructor(options: OpenSplitOptions<T, E>) {
+    super();
+    this.split = options.split;
+    this.#decoder = options.decoder;
+    this.#output = options.output;
+    this.#isWhole = options.isWhole;
+    this.#reject = options.reject;
+    this.#isHeadRead = options.decoder.readHead === undefined;
+    this.#position = options.split.position;
+    this.#skip = options.split.skip;
+    this.#toSkip = options.split.skip;
+    this.#isAtStart = options.split.position < 0 && options.split.start > 0;
+    // One byte earlier: whether a record starts here is seen by what stands before.
+    if (this.#isHeadRead) this.#seek(this.#isAtStart ? this.split.start - 1 : this.#resumeOffset());
+  }
+
+  get wantsBytes(): boolean {
+    return !this.#hasFileEnd && (this.#needsBytes || this.#buffer.length - this.#at < READ_AHEAD_BYTES);
+  }
+
+  /** Where the next bytes are to be fetched from. */
+  get fetchOffset(): number {
+    return this.#bufferOffset + this.#buffer.length;
+  }
+
+  addBytes(bytes: Buffer, isFileEnd: boolean): void {
+    if (this.#isWhole) {
+      this.#buffer = bytes;
+      this.#bufferOffset = 0;
+      this.#at = this.#isHeadRead ? this.#resumeOffset() : 0;
+      this.#hasFileEnd = true;
+      this.#needsBytes = false;
+      return;
+    }
+    const rest = this.#buffer.subarray(this.#at);
+    this.#bufferOffset += this.#at;
+    if (this.#limit >= 0) this.#limit -= this.#at;
+    this.#at = 0;
+    this.#buffer = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    this.#hasFileEnd = isFileEnd;
+    this.#needsBytes = false;
+  }
+
+  /** Hands out about `recordCountMax` records. `empty`: more bytes are needed. */
+  decode(recordCountMax: number): 'more' | 'empty' | 'finished' {
+    if (!this.#readHead() || !this.#findStart()) return 'empty';
+    this.#recordCount = 0;
+    while (this.#recordCount < recordCountMax) {
+      const end = this.#decodableEnd();
+      if (this.#at >= end) return this.#isDone(end) ? 'finished' : this.#waitForBytes();
+      const windowEnd = Math.min(end, this.#at + this.#windowBytes);
+      const isEnd = windowEnd === end && (this.#hasFileEnd || end === this.#limit);
+      const next = this.#decoder.decode(this.#buffer, this.#at, windowEnd, isEnd, this);
+      if (next > this.#at) {
+        this.#at = next;
+        this.#windowBytes = WINDOW_BYTES;
+      } else if (windowEnd < end) {
+        this.#windowBytes *= 2;
+      } else if (isEnd) {
+        this.#at = end;
+      } else {
+        return this.#waitForBytes();
+      }
+    }
+    return 'more';
+  }
+
+  snapshot(): FileSplit {
+    return { ...this.split, position: this.#position, skip: this.#skip };
+  }
+
+  record(value: T, end: number): void {
+    this.#advance(end);
+    if (this.#toSkip > 0) {
+      this.#toSkip--;
+      return;
+    }
+    this.#recordCount++;
+    this.#output.collect(value, NO_TIMESTAMP);
+  }
+
+  reject(error: RecordError, start: number, end: number): void {
+    const record =
+      this.#toSkip > 0
+        ? undefined
+        : this.#reject(error, this.#bufferOffset + start, Buffer.from(this.#buffer.subarray(start, end)));
+    this.#advance(-1);
+    if (this.#toSkip > 0) {
+      this.#toSkip--;
+      return;
+    }
+    this.#recordCount++;
+    this.#output.collect(record as E, NO_TIMESTAMP);
+  }
+
+  /** Inside of a block there is no place to go on from: then records are counted since the last one. */
+  #advance(end: number): void {
+    if (end < 0) {
+      this.#skip++;
+    } else {
+      this.#position = this.#bufferOffset + end;
+      this.#skip = 0;
+    }
+  }
+
+  #resumeOffset(): number {
+    return this.#position < 0 ? this.split.start : this.#position;
+  }
+
+  /** Continues at a place of the file, dropping what is buffered of others. */
+  #seek(offset: number): void {
+    const index = offset - this.#bufferOffset;
+    if (index >= 0 && index <= this.#buffer.length) {
+      this.#at = index;
+      return;
+    }
+    this.#buffer = Buffer.alloc(0);
+    this.#bufferOffset = offset;
+    this.#at = 0;
+    this.#hasFileEnd = false;
+  }
+
+  #readHead(): boolean {
+    if (this.#isHeadRead) return true;
+    if (this.#buffer.length === 0 && !this.#hasFileEnd) return this.#waitForBytes() === 'finished';
+    const headBytes = this.#decoder.readHead!(this.#buffer, this.#buffer.length, this.#hasFileEnd);
+    if (headBytes === undefined) return this.#waitForBytes() === 'finished';
+    this.#isHeadRead = true;
+    this.#seek(Math.max(headBytes, this.#isAtStart ? this.split.start - 1 : this.#resumeOffset()));
+    return true;
+  }
+
+  /** Inside of a file the split begins at the first record that starts in it. */
+  #findStart(): boolean {
+    if (!this.#isAtStart) return true;
+    const from = Math.max(this.#at, this.split.start - this.#bufferOffset);
+    const start = from > this.#buffer.length ? -1 : this.#decoder.findStart!(this.#buffer, from, this.#buffer.length);
+    if (start < 0) {
+      if (!this.#hasFileEnd) return this.#waitForBytes() === 'finished';
+      this.#at = this.#buffer.length;
+    } else {
+      this.#at = start;
+    }
+    this.#isAtStart = false;
+    return true;
+  }
+
+  /** Index behind the last byte that may be decoded: the buffer's end, or where the first record that is not ours starts. */
+  #decodableEnd(): number {
+    if (this.#limit >= 0) return this.#limit;
+    const endIndex = this.split.end - this.#bufferOffset;
+    if (this.#isWhole || this.split.end >= this.split.fileBytes || endIndex > this.#buffer.length)
+      return this.#buffer.length;
+    const limit =
+      endIndex <= this.#at ? this.#at : this.#decoder.findStart!(this.#buffer, endIndex, this.#buffer.length);
+    if (limit < 0 && !this.#hasFileEnd) return Math.max(this.#at, Math.min(endIndex, this.#buffer.length));
+    this.#limit = limit < 0 ? this.#buffer.length : limit;
+    return this.#limit;
+  }
+
+  #isDone(end: number): boolean {
+    return end === this.#limit || this.#hasFileEnd;
+  }
+
+  #waitForBytes(): 'empty' | 'finished' {
+    if (this.#hasFileEnd) return 'finished';
+    this.#needsBytes = true;
+    return 'empty';
+  }
+}
