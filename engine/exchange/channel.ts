@@ -6,6 +6,9 @@ export type StreamElement = RecordBatch | ControlElement;
 /** Full batches a channel holds before its producer is held back. Small on purpose: a barrier is never behind much data. */
 export const CHANNEL_BATCHES_MAX = 4;
 
+/** Places of elements taken that are kept until they are cleared away together. */
+const TAKEN_MAX = 64;
+
 /**
  * One direction between two subtasks of the same thread: a bounded queue of batches and control elements. The bound is
  * checked by the producer between its own batches, so one input batch that expands may overfill it; control elements
@@ -49,6 +52,9 @@ export class Channel {
     this.#head++;
     if (this.#head === this.#elements.length) {
       this.#elements.length = 0;
+      this.#head = 0;
+    } else if (this.#head === TAKEN_MAX) {
+      this.#elements.splice(0, TAKEN_MAX);
       this.#head = 0;
     }
     if (element instanceof RecordBatch) {

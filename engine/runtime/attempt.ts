@@ -26,7 +26,8 @@ import { SinkOperator } from '../task/sink-operator.ts';
 import type { SourceReader, SourceSplit } from '../task/source.ts';
 import { SourceOperator } from '../task/source-operator.ts';
 import type { OperatorContext, StreamOperator } from '../task/stream-operator.ts';
-import { Task, type TaskListener } from '../task/task.ts';
+import { Task } from '../task/task.ts';
+import type { TaskListener } from '../task/task-options.ts';
 import { TaskTimerService } from '../task/task-timer-service.ts';
 import { UserError } from '../base/errors.ts';
 import { PausableClock } from '../time/pausable-clock.ts';
@@ -102,7 +103,7 @@ class TaskBuilder {
     const { taskId, subtaskIndex } = this.#subtask;
     const metrics = this.#context.metrics.child({ task: vertex.name, subtask: String(subtaskIndex) });
     const keyedState = await this.#createKeyedState(metrics);
-    const post = (mail: () => void): void => this.#task!.post(mail);
+    const post = (mail: () => void): void => this.#task!.postTimer(mail);
     const headTimers = new TaskTimerService(environment, keyedState, post);
     const head = this.#buildChain(vertex.head, metrics, keyedState, headTimers, post);
     const source = head.operator instanceof SourceOperator ? head.operator : undefined;

@@ -77,6 +77,11 @@ export class ChainedOperator {
     return this.#sideOutputs.get(tagId);
   }
 
+  /** Cancels what the operator has scheduled. */
+  closeTimers(): void {
+    this.#timers.close();
+  }
+
   /** A watermark arrives from the operator before, its timers done (only heads have timers). */
   processWatermark(watermarkMs: number): void {
     const interceptor = this.operator.watermarkInterceptor;

@@ -78,7 +78,6 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
   /** Emits what is buffered, up to about `recordCountMax` records. */
   poll(recordCountMax: number): ReaderStatus {
     if (this.#isDraining) return 'end';
-    this.#clock.setPaused('backpressure', false);
     const before = this.#recordsOut.value;
     const status = this.reader.poll(this, recordCountMax);
     this.#recordsSinceWatermark += this.#recordsOut.value - before;
@@ -95,9 +94,9 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     this.#isDraining = true;
   }
 
-  /** The task cannot emit: idleness must not be counted. */
-  onBackpressure(): void {
-    this.#clock.setPaused('backpressure', true);
+  /** While the task cannot emit, idleness must not be counted. */
+  setBackpressured(isBackpressured: boolean): void {
+    this.#clock.setPaused('backpressure', isBackpressured);
   }
 
   forSplit(splitId: string): SplitOutput<unknown> {

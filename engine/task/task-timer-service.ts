@@ -1,4 +1,4 @@
-import type { Environment } from '../base/environment.ts';
+import type { Environment, TimerHandle } from '../base/environment.ts';
 import { UserError } from '../base/errors.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { Namespace } from '../../state/keyed/key.ts';
@@ -11,8 +11,9 @@ export class TaskTimerService implements TimerService {
   readonly #keyedState: KeyedStateBackend | undefined;
   readonly #post: (mail: () => void) => void;
   #watermarkMs = MIN_TIMESTAMP_MS;
-  /** Set by the task: a processing-time timer may be earlier than the one it waits for. */
-  onProcessingTimerRegistered: () => void = () => {};
+  readonly #scheduled = new Set<TimerHandle>();
+  /** Set by the task: the timer may be earlier than the one it waits for. */
+  onProcessingTimerRegistered: (timestampMs: number) => void = () => {};
 
   constructor(environment: Environment, keyedState: KeyedStateBackend | undefined, post: (mail: () => void) => void) {
     this.#environment = environment;
@@ -42,7 +43,7 @@ export class TaskTimerService implements TimerService {
 
   registerProcessingTimeTimer(namespace: Namespace, timestampMs: number): void {
     this.#backend().registerProcessingTimeTimer(namespace, timestampMs);
-    this.onProcessingTimerRegistered();
+    this.onProcessingTimerRegistered(timestampMs);
   }
 
   deleteProcessingTimeTimer(namespace: Namespace, timestampMs: number): void {
@@ -51,17 +52,27 @@ export class TaskTimerService implements TimerService {
 
   schedule(timestampMs: number, callback: (timestampMs: number) => void): { cancel(): void } {
     let isCanceled = false;
-    const timer = this.#environment.scheduler.setTimer(timestampMs - this.#environment.clock.nowMs(), () => {
+    const delayMs = Math.max(0, timestampMs - this.#environment.clock.nowMs());
+    const timer = this.#environment.scheduler.setTimer(delayMs, () => {
+      this.#scheduled.delete(timer);
       this.#post(() => {
         if (!isCanceled) callback(timestampMs);
       });
     });
+    this.#scheduled.add(timer);
     return {
       cancel: () => {
         isCanceled = true;
         timer.cancel();
+        this.#scheduled.delete(timer);
       },
     };
+  }
+
+  /** Cancels what is scheduled. */
+  close(): void {
+    for (const timer of this.#scheduled) timer.cancel();
+    this.#scheduled.clear();
   }
 
   #backend(): KeyedStateBackend {
