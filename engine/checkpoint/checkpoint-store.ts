@@ -1,4 +1,4 @@
-import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError } from '../base/errors.ts';
+import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError, UserError } from '../base/errors.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { CheckpointManifest, LatestPointer } from './manifest.ts';
 
@@ -22,13 +22,23 @@ export class CheckpointStore {
   /** `<job>/<shard>`, the key prefix of all that belongs to the chain. */
   readonly prefix: string;
   readonly #retainedMax: number;
+  readonly #newId: () => string;
   #pointer: LatestPointer | undefined;
   #etag: string | undefined;
+  #owner = '';
 
-  constructor(options: { storage: ObjectStorage; jobName: string; shard: string; retainedMax: number }) {
+  constructor(options: {
+    storage: ObjectStorage;
+    jobName: string;
+    shard: string;
+    retainedMax: number;
+    /** Makes ids that no other attempt of the job makes. */
+    newId: () => string;
+  }) {
     this.storage = options.storage;
     this.prefix = `${options.jobName}/${options.shard}`;
     this.#retainedMax = options.retainedMax;
+    this.#newId = options.newId;
   }
 
   /** Ids of the checkpoints kept, newest first. */
@@ -36,14 +46,20 @@ export class CheckpointStore {
     return this.#pointer?.retained ?? [];
   }
 
-  /** Takes the chain over: from here on, an older attempt loses its next swap. */
+  /**
+   * Takes the chain over: from here on, an older attempt loses its next swap.
+   *
+   * @throws UserError CHECKPOINT_CORRUPT when the pointer cannot be read, OwnershipLostError when another attempt was faster.
+   */
   async claim(): Promise<Claim> {
     const stored = await this.storage.get(this.#pointerKey());
-    const before = stored === undefined ? undefined : parsePointer(stored.bytes, this.storage.url(this.#pointerKey()));
+    const before = stored === undefined ? undefined : this.#parsePointer(stored.bytes);
+    this.#owner = this.#newId();
     const attempt = (before?.attempt ?? 0) + 1;
     const pointer: LatestPointer = {
       format: 1,
       attempt,
+      owner: this.#owner,
       checkpointId: before?.checkpointId,
       retained: before?.retained ?? [],
     };
@@ -73,7 +89,8 @@ export class CheckpointStore {
     await this.storage.put(this.manifestKey(manifest.checkpointId), encodeJson(manifest), { ifAbsent: true });
     const all = [manifest.checkpointId, ...this.retained];
     const retained = all.slice(0, this.#retainedMax);
-    await this.#swap({ format: 1, attempt: manifest.attempt, checkpointId: manifest.checkpointId, retained });
+    const { attempt, checkpointId } = manifest;
+    await this.#swap({ format: 1, attempt, owner: this.#owner, checkpointId, retained });
     return { dropped: all.slice(this.#retainedMax) };
   }
 
@@ -92,18 +109,43 @@ export class CheckpointStore {
 
   async #swap(pointer: LatestPointer): Promise<void> {
     try {
-      const condition = this.#etag === undefined ? ({ ifAbsent: true } as const) : { ifMatch: this.#etag };
-      this.#etag = await this.storage.put(this.#pointerKey(), encodeJson(pointer), condition);
-      this.#pointer = pointer;
+      this.#etag = await this.#put(pointer, this.#etag);
     } catch (error) {
       if (!(error instanceof PreconditionFailedError)) throw error;
-      throw new OwnershipLostError(
-        `another attempt has taken over the checkpoints of ${this.prefix} in ${this.storage.description}`,
-        {
-          cause: error,
-          hint: 'Only one instance of a job may run on a checkpoint folder; this one stops and has committed nothing more.',
-        },
-      );
+      // A swap of our own may have been done although its answer was lost.
+      const stored = await this.storage.get(this.#pointerKey());
+      if (stored === undefined || this.#parsePointer(stored.bytes).owner !== this.#owner) throw this.#lost(error);
+      this.#etag = await this.#put(pointer, stored.etag).catch((again: unknown) => {
+        throw again instanceof PreconditionFailedError ? this.#lost(again) : again;
+      });
+    }
+    this.#pointer = pointer;
+  }
+
+  #put(pointer: LatestPointer, etag: string | undefined): Promise<string> {
+    const condition = etag === undefined ? ({ ifAbsent: true } as const) : { ifMatch: etag };
+    return this.storage.put(this.#pointerKey(), encodeJson(pointer), condition);
+  }
+
+  #lost(cause: unknown): OwnershipLostError {
+    return new OwnershipLostError(
+      `another attempt has taken over the checkpoints of ${this.prefix} in ${this.storage.description}`,
+      {
+        cause,
+        hint: 'Only one instance of a job may run on a checkpoint folder; this one stops and has committed nothing more.',
+      },
+    );
+  }
+
+  #parsePointer(bytes: Uint8Array): LatestPointer {
+    const where = this.storage.url(this.#pointerKey());
+    try {
+      return parsePointer(bytes, where);
+    } catch (error) {
+      throw new UserError('CHECKPOINT_CORRUPT', `the pointer to the newest checkpoint is damaged: ${where}`, {
+        cause: error,
+        hint: 'Put it back from a copy, or restore from a savepoint into another checkpoint folder.',
+      });
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Environment } from '../base/environment.ts';
-import { TidemarkError, UserError } from '../base/errors.ts';
+import { ExternalError, TidemarkError, UserError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Committer } from '../task/sink.ts';
 import type { PendingCommit } from './manifest.ts';
@@ -18,7 +18,7 @@ export class CommitQueue {
   readonly #onFatal: (error: unknown) => void;
   #pending: PendingCommit[] = [];
   readonly #running = new Set<string>();
-  readonly #idleWaiters: (() => void)[] = [];
+  readonly #idleWaiters: PromiseWithResolvers<void>[] = [];
   #isStopped = false;
 
   constructor(options: {
@@ -60,14 +60,18 @@ export class CommitQueue {
     for (const commit of commits) void this.#run(commit.sinkUid);
   }
 
-  /** Resolves when everything has been committed; never after `stop`. */
+  /** Resolves when everything has been committed; rejects when the queue is stopped before. */
   drained(): Promise<void> {
     if (this.#pending.length === 0) return Promise.resolve();
-    return new Promise((resolve) => void this.#idleWaiters.push(resolve));
+    if (this.#isStopped) return Promise.reject(stoppedError());
+    const waiter = Promise.withResolvers<void>();
+    this.#idleWaiters.push(waiter);
+    return waiter.promise;
   }
 
   stop(): void {
     this.#isStopped = true;
+    for (const { reject } of this.#idleWaiters.splice(0)) reject(stoppedError());
   }
 
   async #run(sinkUid: string): Promise<void> {
@@ -99,7 +103,11 @@ export class CommitQueue {
       }
     } finally {
       this.#running.delete(sinkUid);
-      if (this.#pending.length === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+      if (this.#pending.length === 0) for (const { resolve } of this.#idleWaiters.splice(0)) resolve();
     }
   }
+}
+
+function stoppedError(): ExternalError {
+  return new ExternalError('CANCELED', 'the attempt ended before its results were committed');
 }

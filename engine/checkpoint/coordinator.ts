@@ -94,6 +94,7 @@ export class CheckpointCoordinator {
   #pending: PendingCheckpoint | undefined;
   #timer: TimerHandle | undefined;
   #failuresInRow = 0;
+  #isSuspended = false;
   #isStopped = false;
 
   constructor(options: {
@@ -125,6 +126,12 @@ export class CheckpointCoordinator {
 
   start(): void {
     this.#schedule(this.#options.intervalMs);
+  }
+
+  /** Takes checkpoints only when asked from here on. */
+  suspend(): void {
+    this.#isSuspended = true;
+    this.#timer?.cancel();
   }
 
   stop(): void {
@@ -185,7 +192,7 @@ export class CheckpointCoordinator {
 
   #schedule(delayMs: number | undefined): void {
     this.#timer?.cancel();
-    if (delayMs === undefined || this.#isStopped) return;
+    if (delayMs === undefined || this.#isSuspended || this.#isStopped) return;
     this.#timer = this.#environment.scheduler.setTimer(delayMs, () => void this.#onTimer());
   }
 

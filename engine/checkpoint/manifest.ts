@@ -74,6 +74,8 @@ export interface OperatorStateSnapshot {
 export interface LatestPointer {
   readonly format: 1;
   readonly attempt: number;
+  /** Id of the claim that wrote it: tells a swap of our own, whose answer was lost, from one of another attempt. */
+  readonly owner?: string | undefined;
   /** Undefined until the first checkpoint is complete. */
   readonly checkpointId?: number | undefined;
   /** The newest complete checkpoints, newest first: where recovery falls back to when the newest is corrupt. */

@@ -94,6 +94,7 @@ function hasState(operator: OperatorSnapshot): boolean {
     (subtask) =>
       subtask.keyedFiles.some((file) => file.pageCount > 0) ||
       subtask.operatorStates.some((state) => state.entries.length > 0) ||
-      (subtask.splits?.length ?? 0) > 0,
+      (subtask.splits?.length ?? 0) > 0 ||
+      (subtask.writerStates?.length ?? 0) > 0,
   );
 }

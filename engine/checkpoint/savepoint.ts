@@ -18,25 +18,31 @@ export async function writeSavepoint(
   from: ObjectStorage,
   to: ObjectStorage,
 ): Promise<void> {
-  if ((await to.get(MANIFEST_KEY)) !== undefined) {
-    throw new UserError('CONFIGURATION', `${to.description} already holds a savepoint`, {
-      hint: 'Give each savepoint a folder of its own.',
-    });
-  }
+  await checkSavepointTarget(to);
   const copied = await copyFiles(manifest, from, to, 'state');
   await to.put(MANIFEST_KEY, encodeJson({ ...copied, kind: 'savepoint', pendingCommits: [] }), { ifAbsent: true });
+}
+
+/** @throws UserError CONFIGURATION when the folder holds a savepoint already. */
+export async function checkSavepointTarget(to: ObjectStorage): Promise<void> {
+  if ((await to.get(MANIFEST_KEY)) === undefined) return;
+  throw new UserError('CONFIGURATION', `${to.description} already holds a savepoint`, {
+    hint: 'Give each savepoint a folder of its own.',
+  });
 }
 
 /**
  * Brings a savepoint into a job's checkpoint storage, so that its checkpoints can build on it.
  *
  * @param prefix key prefix for the copies.
- * @throws UserError NOT_FOUND when there is no savepoint.
+ * @param check called with the manifest and its address before anything is copied; throws when it does not fit the job.
+ * @throws UserError NOT_FOUND when there is no savepoint, CHECKPOINT_CORRUPT when it is damaged.
  */
 export async function importSavepoint(
   from: ObjectStorage,
   to: ObjectStorage,
   prefix: string,
+  check: (manifest: CheckpointManifest, where: string) => void,
 ): Promise<CheckpointManifest> {
   const stored = await from.get(MANIFEST_KEY);
   if (stored === undefined) {
@@ -44,8 +50,18 @@ export async function importSavepoint(
       hint: `A savepoint is a folder with the file ${MANIFEST_KEY}; give its address.`,
     });
   }
-  const manifest = parseManifest(stored.bytes, from.url(MANIFEST_KEY));
+  const where = from.url(MANIFEST_KEY);
+  const manifest = parseSavepoint(stored.bytes, where);
+  check(manifest, where);
   return await copyFiles(manifest, from, to, prefix);
+}
+
+function parseSavepoint(bytes: Uint8Array, where: string): CheckpointManifest {
+  try {
+    return parseManifest(bytes, where);
+  } catch (error) {
+    throw new UserError('CHECKPOINT_CORRUPT', `the savepoint ${where} is damaged`, { cause: error });
+  }
 }
 
 async function copyFiles(

@@ -11,6 +11,9 @@ export class StateFileRegistry {
   readonly #store: CheckpointStore;
   readonly #logger: Logger;
   readonly #filesByCheckpoint = new Map<number, ReadonlyMap<string, number>>();
+  readonly #held = new Set<number>();
+  /** Released while they were held. */
+  readonly #overdue = new Set<number>();
 
   constructor(store: CheckpointStore, logger: Logger) {
     this.#store = store;
@@ -33,16 +36,28 @@ export class StateFileRegistry {
     return newBytes;
   }
 
+  /** Keeps a checkpoint's files until `unhold`, whatever is released. For a savepoint that is copied from it. */
+  hold(checkpointId: number): void {
+    this.#held.add(checkpointId);
+  }
+
+  async unhold(checkpointId: number): Promise<void> {
+    this.#held.delete(checkpointId);
+    if (this.#overdue.delete(checkpointId)) await this.release([checkpointId]);
+  }
+
   /** Drops checkpoints that are no longer retained, with the files that only they refer to. Never throws. */
   async release(checkpointIds: readonly number[]): Promise<void> {
     const candidates = new Set<string>();
-    for (const checkpointId of checkpointIds) {
+    const dropped = checkpointIds.filter((checkpointId) => !this.#held.has(checkpointId));
+    for (const checkpointId of checkpointIds) if (this.#held.has(checkpointId)) this.#overdue.add(checkpointId);
+    for (const checkpointId of dropped) {
       for (const key of this.#filesByCheckpoint.get(checkpointId)?.keys() ?? []) candidates.add(key);
       this.#filesByCheckpoint.delete(checkpointId);
     }
     const keys = [...candidates].filter((key) => !this.#isReferenced(key));
     try {
-      await this.#store.storage.delete([...keys, ...checkpointIds.map((id) => this.#store.manifestKey(id))]);
+      await this.#store.storage.delete([...keys, ...dropped.map((id) => this.#store.manifestKey(id))]);
     } catch (error) {
       this.#logger.warn('old checkpoint files could not be removed', { reason: (error as Error).message });
     }

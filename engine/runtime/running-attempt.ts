@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/environment.ts';
 import type { MetricGroup } from '../base/metrics.ts';
+import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
 import {
   CheckpointCoordinator,
@@ -11,6 +12,7 @@ import {
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { CommitQueue } from '../checkpoint/commit-queue.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
+import { writeSavepoint } from '../checkpoint/savepoint.ts';
 import type { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
@@ -18,10 +20,11 @@ import type { JobGraph } from '../graph/job-graph.ts';
 import type { SinkNode } from '../graph/stream-graph.ts';
 import type { Committer } from '../task/sink.ts';
 import type { Task } from '../task/task.ts';
+import { TaskError } from '../task/task-error.ts';
 import { buildTasks, type BuiltTask, createSinkContext, uidOf } from './attempt.ts';
 import { Executor } from './executor.ts';
 import { SourceCoordinator } from './source-coordinator.ts';
-import { snapshotTask } from './task-snapshot.ts';
+import { EpochLostError, snapshotTask } from './task-snapshot.ts';
 
 export interface AttemptOptions {
   readonly environment: Environment;
@@ -127,6 +130,7 @@ export class RunningAttempt {
     this.#commits.add(this.#options.manifest?.pendingCommits ?? []);
     for (const { task } of this.#built) await task.open();
     for (const source of this.#sources.values()) await source.start();
+    if (this.#isClosed) return;
     this.#coordinator.start();
     this.#executor.run(this.tasks).catch((error: unknown) => this.#reject(error));
   }
@@ -135,7 +139,24 @@ export class RunningAttempt {
     return this.#coordinator.trigger(isFull);
   }
 
-  /** Resolves when the sinks have committed all complete checkpoints; rejects when the attempt fails meanwhile. */
+  /** From here on checkpoints are only taken when asked for, so that the next one is the last. */
+  suspendCheckpoints(): void {
+    this.#coordinator.suspend();
+  }
+
+  /** Copies a complete checkpoint, results committed, into a folder of its own. */
+  async writeSavepoint(manifest: CheckpointManifest, target: ObjectStorage): Promise<void> {
+    const { stateFiles, checkpointStore } = this.#options;
+    stateFiles.hold(manifest.checkpointId);
+    try {
+      await this.commitsDrained();
+      await writeSavepoint(manifest, checkpointStore.storage, target);
+    } finally {
+      await stateFiles.unhold(manifest.checkpointId);
+    }
+  }
+
+  /** Resolves when the sinks have committed all complete checkpoints; rejects when the attempt ends before. */
   async commitsDrained(): Promise<void> {
     const failure = Promise.withResolvers<never>();
     this.finished.catch(failure.reject);
@@ -228,7 +249,11 @@ export class RunningAttempt {
       maxParallelism: this.#options.graph.maxParallelism,
     }).then(
       (acknowledgement) => this.#coordinator.acknowledge(task.taskId, barrier.checkpointId, acknowledgement),
-      (error: unknown) => this.#coordinator.decline(task.taskId, barrier.checkpointId, error),
+      (error: unknown) => {
+        if (error instanceof EpochLostError)
+          this.#reject(new TaskError(task.name, task.subtaskIndex, undefined, error.cause));
+        else this.#coordinator.decline(task.taskId, barrier.checkpointId, error);
+      },
     );
   }
 

@@ -7,11 +7,17 @@ import type { Json } from '../task/source.ts';
 import { SourceOperator } from '../task/source-operator.ts';
 import type { BuiltTask } from './attempt.ts';
 
+/** A sink could not prepare what was written before a barrier: these rows are gone, and come again only from a checkpoint. */
+export class EpochLostError extends Error {
+  override readonly name = 'EpochLostError';
+}
+
 /**
  * Takes a task's state as it is now. Everything that must be from before the barrier is cut during the call; writing
  * files and uploading goes on behind the promise.
  *
  * @param filePrefix key prefix of new state files of this attempt.
+ * @throws EpochLostError when the attempt must not go on; after any other error the next checkpoint may succeed.
  */
 export async function snapshotTask(
   built: BuiltTask,
@@ -22,7 +28,7 @@ export async function snapshotTask(
   const { checkpointId, isFull } = barrier;
   const parts = built.operators.map(({ node, uid, operator, operatorState }) => {
     operator.snapshotState(checkpointId);
-    const prepared = operator instanceof SinkOperator ? operator.takePrepared() : undefined;
+    const prepared = operator instanceof SinkOperator ? operator.prepared() : undefined;
     const splits =
       operator instanceof SourceOperator ? (operator.reader.snapshotState(checkpointId) as readonly Json[]) : undefined;
     return { node, uid, operatorStates: operatorState.snapshot(), prepared, splits };
@@ -34,7 +40,7 @@ export async function snapshotTask(
   });
   const keyedStates = describe(task.keyedState?.descriptors ?? []);
   // Started together, so that a failure of one is not left unhandled while another is awaited.
-  const [files, ...committables] = await Promise.all([keyedFiles, ...parts.map((part) => part.prepared?.committables)]);
+  const [files, ...committables] = await Promise.all([keyedFiles, ...parts.map((part) => takeCommittables(part))]);
   return {
     operators: parts.map((part, index) => {
       const isHead = index === 0;
@@ -55,11 +61,21 @@ export async function snapshotTask(
       };
     }),
     commits: parts.flatMap((part, index) =>
-      part.prepared === undefined
-        ? []
-        : [{ sinkUid: part.uid, committables: (committables[index] ?? []) as readonly Json[] }],
+      part.prepared === undefined ? [] : [{ sinkUid: part.uid, committables: committables[index]! }],
     ),
   };
+}
+
+async function takeCommittables(part: {
+  readonly uid: string;
+  readonly prepared: { readonly committables: Promise<readonly Json[]> } | undefined;
+}): Promise<readonly Json[]> {
+  if (part.prepared === undefined) return [];
+  try {
+    return await part.prepared.committables;
+  } catch (error) {
+    throw new EpochLostError(`sink '${part.uid}' could not prepare its results for a checkpoint`, { cause: error });
+  }
 }
 
 function describe(descriptors: readonly StateDescriptor[]): KeyedStateDescription[] {

@@ -4,17 +4,25 @@ import type { Sink, SinkContext, SinkWriter } from './sink.ts';
 import { StreamOperator } from './stream-operator.ts';
 import { InternalError } from '../base/errors.ts';
 
+/** What was written between two barriers. */
+interface Epoch {
+  readonly checkpointId: number;
+  readonly committables: Promise<readonly Json[]>;
+}
+
 /**
  * The end of a chain: hands records to a sink's writer.
  *
- * Stateful: the writer's own state. Law: what was written before a barrier is in that checkpoint's committables.
+ * Stateful: the writer's own state. Law: what was written before a barrier is in that checkpoint's committables, and, when
+ * that checkpoint is not completed, in those of the next one that is.
  */
 export class SinkOperator extends StreamOperator<never> {
   readonly #sink: Sink<unknown>;
   readonly #restoredStates: readonly Json[];
   readonly #createContext: () => SinkContext;
   #writer: SinkWriter<unknown> = UNOPENED_WRITER;
-  #prepared: Promise<readonly Json[]> | undefined;
+  /** Of checkpoints that have not been completed, oldest first. */
+  #epochs: readonly Epoch[] = [];
   #writerStates: readonly Json[] = [];
   recordCount = 0;
 
@@ -40,15 +48,24 @@ export class SinkOperator extends StreamOperator<never> {
   }
 
   override snapshotState(checkpointId: number): void {
-    this.#prepared = this.#writer.prepareCommit(checkpointId);
+    const committables = this.#writer.prepareCommit(checkpointId);
+    committables.catch(() => {}); // Whoever takes them sees the failure.
+    this.#epochs = [...this.#epochs, { checkpointId, committables }];
     this.#writerStates = this.#writer.snapshotState?.(checkpointId) ?? [];
   }
 
-  /** What the last `snapshotState` cut off: the promise of its committables, and the writer's state. */
-  takePrepared(): { readonly committables: Promise<readonly Json[]>; readonly writerStates: readonly Json[] } {
-    const committables = this.#prepared ?? Promise.resolve([]);
-    this.#prepared = undefined;
+  /**
+   * For the checkpoint of the last `snapshotState`: the promise of all committables that no completed checkpoint holds, and
+   * the writer's state.
+   */
+  prepared(): { readonly committables: Promise<readonly Json[]>; readonly writerStates: readonly Json[] } {
+    const committables = Promise.all(this.#epochs.map((epoch) => epoch.committables)).then((lists) => lists.flat());
+    committables.catch(() => {});
     return { committables, writerStates: this.#writerStates };
+  }
+
+  override notifyCheckpointComplete(checkpointId: number): void {
+    this.#epochs = this.#epochs.filter((epoch) => epoch.checkpointId > checkpointId);
   }
 
   override async finish(): Promise<void> {

@@ -1,0 +1,168 @@
+import { CheckpointCorruptError, UserError } from '../base/errors.ts';
+import { MetricGroup } from '../base/metrics.ts';
+import { CheckpointStore, type Claim } from '../checkpoint/checkpoint-store.ts';
+import type { CheckpointStatistics } from '../checkpoint/coordinator.ts';
+import type { CheckpointManifest } from '../checkpoint/manifest.ts';
+import { checkRestorable } from '../checkpoint/restore-plan.ts';
+import { importSavepoint } from '../checkpoint/savepoint.ts';
+import { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
+import type { ExecutionPlan } from '../graph/execution-plan.ts';
+import { createJobGraph } from '../graph/job-graph.ts';
+import { durationMs } from '../time/duration.ts';
+import { RunningAttempt } from './running-attempt.ts';
+import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
+
+export interface Recovered {
+  /** Restored, not yet started; undefined when the job was over already. */
+  readonly running: RunningAttempt | undefined;
+  /** The checkpoint it goes on from; undefined when it starts anew. */
+  readonly restoredCheckpointId: number | undefined;
+  readonly metrics: MetricGroup;
+}
+
+/** Makes the next attempt of a job: takes the checkpoint chain over and restores from the newest checkpoint that is whole. */
+export class Recovery {
+  readonly #options: RuntimeOptions;
+  readonly #plan: ExecutionPlan;
+  readonly #statistics: CheckpointStatistics;
+  readonly #store: CheckpointStore;
+  #attempt = 0;
+
+  constructor(options: RuntimeOptions, plan: ExecutionPlan, statistics: CheckpointStatistics) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#statistics = statistics;
+    this.#store = new CheckpointStore({
+      storage: options.checkpointStorage,
+      jobName: options.jobName,
+      shard: options.shard ?? '0',
+      retainedMax: options.retainedCheckpoints ?? 3,
+      newId: () => options.environment.newId(),
+    });
+  }
+
+  /** Number of the attempt recovered last; 0 before the first. */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** @throws UserError CHECKPOINT_CORRUPT when no retained checkpoint is whole, STATE_INCOMPATIBLE when it does not fit. */
+  async recover(): Promise<Recovered> {
+    const { logger } = this.#options.environment;
+    const claim = await this.#store.claim();
+    this.#attempt = claim.attempt;
+    const stateFiles = new StateFileRegistry(this.#store, logger);
+    const corruptIds: number[] = [];
+    let corruption: unknown;
+    for (const checkpointId of claim.candidates) {
+      try {
+        const manifest = await this.#store.read(checkpointId);
+        const isOver = manifest.isFinal && manifest.pendingCommits.length === 0 && corruption === undefined;
+        if (isOver) return { running: undefined, restoredCheckpointId: checkpointId, metrics: new MetricGroup() };
+        this.#check(manifest, this.#store.storage.url(this.#store.manifestKey(checkpointId)));
+        const recovered = await this.#createAttempt(manifest, claim, stateFiles);
+        if (corruptIds.length > 0)
+          logger.warn(`going on from checkpoint ${checkpointId}; results after it may be written to sinks again`);
+        this.#store.forget(corruptIds);
+        stateFiles.register(manifest);
+        await this.#registerOlder(claim.candidates, checkpointId, stateFiles);
+        return recovered;
+      } catch (error) {
+        if (!(error instanceof CheckpointCorruptError)) throw error;
+        corruption = error;
+        corruptIds.push(checkpointId);
+        logger.warn(`checkpoint ${checkpointId} is corrupt, falling back to the one before: ${error.message}`);
+      }
+    }
+    if (corruption !== undefined) {
+      throw new UserError(
+        'CHECKPOINT_CORRUPT',
+        `no retained checkpoint of job '${this.#options.jobName}' in ${this.#store.storage.description} can be read`,
+        {
+          cause: corruption,
+          hint: 'Restore from a savepoint, or start anew with another checkpoint folder.',
+        },
+      );
+    }
+    return await this.#createFirst(claim, stateFiles);
+  }
+
+  /** The first attempt on an empty chain: from a savepoint, or anew. */
+  async #createFirst(claim: Claim, stateFiles: StateFileRegistry): Promise<Recovered> {
+    const { fromSavepoint } = this.#options;
+    if (fromSavepoint === undefined) return await this.#createAttempt(undefined, claim, stateFiles);
+    const prefix = `${this.#store.prefix}/restored-${this.#attempt}`;
+    const manifest = await importSavepoint(fromSavepoint, this.#store.storage, prefix, (found, where) =>
+      this.#check(found, where),
+    );
+    try {
+      return await this.#createAttempt(manifest, claim, stateFiles);
+    } catch (error) {
+      if (!(error instanceof CheckpointCorruptError)) throw error;
+      throw new UserError('CHECKPOINT_CORRUPT', `the savepoint in ${fromSavepoint.description} is damaged`, {
+        cause: error,
+      });
+    }
+  }
+
+  #check(manifest: CheckpointManifest, where: string): void {
+    const { jobName, allowNonRestoredState = false } = this.#options;
+    const graph = createJobGraph(this.#options.buildGraph(), this.#options);
+    checkRestorable(manifest, graph, { jobName, where, allowNonRestoredState });
+  }
+
+  async #registerOlder(
+    candidates: readonly number[],
+    restoredId: number,
+    stateFiles: StateFileRegistry,
+  ): Promise<void> {
+    for (const checkpointId of candidates) {
+      if (checkpointId >= restoredId) continue;
+      try {
+        stateFiles.register(await this.#store.read(checkpointId));
+      } catch (error) {
+        this.#options.environment.logger.warn(`retained checkpoint ${checkpointId} cannot be read`, {
+          reason: String(error),
+        });
+      }
+    }
+  }
+
+  async #createAttempt(
+    manifest: CheckpointManifest | undefined,
+    claim: Claim,
+    stateFiles: StateFileRegistry,
+  ): Promise<Recovered> {
+    const options = this.#options;
+    const cacheBytes = options.cacheBytes ?? CACHE_BYTES_DEFAULT;
+    const decodedBytesMax = cacheBytes * (options.decodedCacheShare ?? DECODED_CACHE_SHARE_DEFAULT);
+    const metrics = new MetricGroup({ attempt: String(claim.attempt) });
+    const running = await RunningAttempt.create({
+      environment: options.environment,
+      metrics,
+      jobName: options.jobName,
+      shard: options.shard ?? '0',
+      attempt: claim.attempt,
+      // Readers, writers and operators are made from the graph again, so that nothing of a failed attempt is shared.
+      graph: createJobGraph(options.buildGraph(), options),
+      plan: this.#plan,
+      manifest,
+      checkpointStore: this.#store,
+      stateFiles,
+      checkpointOptions: {
+        intervalMs: options.checkpointInterval === undefined ? undefined : durationMs(options.checkpointInterval),
+        timeoutMs: durationMs(options.checkpointTimeout ?? '10m'),
+        minPauseMs: durationMs(options.checkpointMinPause ?? 0),
+        tolerableFailures: options.tolerableFailedCheckpoints ?? 5,
+      },
+      statistics: this.#statistics,
+      // Of a savepoint too the ids go on, so that no sink takes a commit for one that it knows.
+      firstCheckpointId: Math.max(claim.lastCheckpointId, manifest?.checkpointId ?? 0) + 1,
+      pageStore: await options.openPageStore(claim.attempt),
+      decodedBytesMax,
+      encodedBytesMax: cacheBytes - decodedBytesMax,
+      batchRecords: options.batchRecords ?? 1024,
+    });
+    return { running, restoredCheckpointId: manifest?.checkpointId, metrics };
+  }
+}
