@@ -95,6 +95,19 @@ export class VirtualEnvironment implements Environment {
     }
   }
 
+  /**
+   * Runs up to `count` pieces of work: a callback that is ready, or, when none is, the next timer. Returns how many there
+   * were. What is under way then simply stands still: the place to let a run crash.
+   */
+  async runSteps(count: number): Promise<number> {
+    for (let done = 0; done < count; done++) {
+      await macrotask();
+      if (!this.#runReady() && !this.#fireNextTimer(Infinity)) return done;
+    }
+    await macrotask();
+    return count;
+  }
+
   /** Runs everything that is due within the next `durationMs` of virtual time, then sets the clock there. */
   async advance(durationMs: number): Promise<void> {
     const untilMs = this.#nowMs + durationMs;
