@@ -95,4 +95,5 @@ export {
   type WindowLogic,
   defineWindowFunction,
 } from './window/window-function.ts';
-export { fileSource, type FileSourceOptions, type UndecodableFileRecord } from './source/file/file-source.ts';
+export { fileSource } from './source/file/file-source.ts';
+export type { FileSourceOptions, UndecodableFileRecord } from './source/file/file-source-options.ts';

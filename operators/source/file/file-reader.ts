@@ -5,8 +5,7 @@ import type { ReaderContext, ReaderStatus, SourceOutput, SourceReader } from '..
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import { Availability } from '../base/availability.ts';
 import { openFiles } from './file-enumerator.ts';
-import type { FileSourceOptions } from './file-source.ts';
-import { isCompressed } from './file-source.ts';
+import { type FileSourceOptions, isCompressed } from './file-source-options.ts';
 import type { FileSplit } from './file-split.ts';
 import { OpenSplit } from './open-split.ts';
 

@@ -7,7 +7,8 @@ import { AvroContainerWriter } from '../../../../operators/format/avro/avro-cont
 import { csv } from '../../../../operators/format/csv/csv.ts';
 import type { DecodeFormat } from '../../../../operators/format/decode-format.ts';
 import { json } from '../../../../operators/format/json/json.ts';
-import { fileSource, type UndecodableFileRecord } from '../../../../operators/source/file/file-source.ts';
+import { fileSource } from '../../../../operators/source/file/file-source.ts';
+import type { UndecodableFileRecord } from '../../../../operators/source/file/file-source-options.ts';
 import type { FileSplit } from '../../../../operators/source/file/file-split.ts';
 import { record } from '../../../../state/schema/record.ts';
 import { long, string } from '../../../../state/schema/scalars.ts';
