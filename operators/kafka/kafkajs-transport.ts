@@ -3,7 +3,7 @@ import type { KafkajsProtocol } from 'kafkajs/src/protocol/requests/index.js';
 import { byTopic } from './by-topic.ts';
 import { ClusterClient, type ClusterOptions } from './cluster-client.ts';
 import { decodeFetchResponse, FETCH_VERSION_MAX } from './fetch-response.ts';
-import { checkKafkaCode, KAFKA_ERROR, KafkaResponseError } from './kafka-errors.ts';
+import { checkKafkaCode, KAFKA_ERROR, KafkaResponseError, toTidemarkError } from './kafka-errors.ts';
 import type {
   FetchedPartition,
   FetchRequest,
@@ -123,7 +123,11 @@ export class KafkajsTransport implements KafkaTransport {
       () => `kafkajs chose Fetch ${protocol.request.apiVersion}, expected ${version}`,
     );
     const payload = await this.#client.send<Buffer>(broker, { ...protocol, response: RAW_PAYLOAD });
-    return decodeFetchResponse(payload, version);
+    try {
+      return decodeFetchResponse(payload, version);
+    } catch (error) {
+      throw error instanceof KafkaResponseError ? toTidemarkError(error, this.description) : error;
+    }
   }
 
   async createTopic(topic: NewTopic): Promise<boolean> {

@@ -60,6 +60,14 @@ export class RecordColumns {
     }
   }
 
+  /** Number of the records with an offset below `offset`. */
+  countBefore(offset: number): number {
+    if (this.count === 0 || this.offsets[this.count - 1]! < offset) return this.count;
+    let count = 0;
+    while (this.offsets[count]! < offset) count++;
+    return count;
+  }
+
   /** A view of the key of record `index`, or null. */
   key(index: number): Buffer | null {
     const start = this.keyStarts[index]!;
