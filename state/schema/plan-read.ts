@@ -48,7 +48,8 @@ class Planner {
     const branches = branchesOf(writer);
     if (branches !== undefined) {
       if (reader.kind === 'custom') return this.#custom(writer, reader, path);
-      return { op: 'branch', branches: branches.map((branch) => this.#branch(branch, reader, path)) };
+      const recordCount = branches.filter((branch) => branch.kind === 'record').length;
+      return { op: 'branch', branches: branches.map((branch) => this.#branch(branch, reader, path, recordCount > 1)) };
     }
     switch (reader.kind) {
       case 'optional':
@@ -82,8 +83,13 @@ class Planner {
     }
   }
 
-  #branch(writer: Shape, reader: Shape, path: string): ReadPlan {
+  /** @param byName several branches are records: one is read as a record of its own name only. */
+  #branch(writer: Shape, reader: Shape, path: string, byName: boolean): ReadPlan {
     try {
+      const target = reader.kind === 'optional' ? reader.value : reader;
+      if (byName && writer.kind === 'record' && target.kind === 'record' && !isSameName(writer, target)) {
+        throw mismatch(writer, target, path);
+      }
       return this.plan(writer, reader, path);
     } catch (error) {
       if (!this.#isLenient || !(error instanceof Unresolvable)) throw error;

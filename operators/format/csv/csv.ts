@@ -88,7 +88,7 @@ class CsvDecoder<T> implements RecordDecoder<T> {
     const scanner = this.scanner;
     let at = start;
     while (at < end) {
-      const next = scanner.scan(bytes, at, end, isEnd);
+      const next = scanner.scan(reader, at, end, isEnd);
       if (next < 0) {
         if (next === INCOMPLETE && !isEnd && end - at <= ROW_BYTES_MAX) return at;
         at = this.#rejectLine(bytes, at, end, next, output);
@@ -165,10 +165,10 @@ class CsvFileDecoder<T> extends CsvDecoder<T> {
   readHead(bytes: Buffer, end: number, isEnd: boolean): number | undefined {
     const start = byteOrderMarkBytes(bytes, 0, end);
     if (isEnd && start === end) return end; // an empty file has no rows either
-    const next = this.scanner.scan(bytes, start, end, isEnd);
+    const reader = this.readerOf(bytes, end);
+    const next = this.scanner.scan(reader, start, end, isEnd);
     if (next === INCOMPLETE && !isEnd && end <= ROW_BYTES_MAX) return undefined;
     if (next < 0) throw new DecodeError('csv: expected a header line', { reason: 'PARSE', expected: 'a header line' });
-    const reader = this.readerOf(bytes, end);
     const columns: string[] = [];
     for (let i = 0; i < this.scanner.count; i++) columns.push(textOfField(this.scanner, reader, i).trim());
     this.useColumns(columns);
