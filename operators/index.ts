@@ -36,6 +36,15 @@ export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts'
 export { DataStream, type KeySelector } from './data-stream.ts';
 export { defineJob, type JobSource } from './define-job.ts';
 export type { JobCompanion, JobDefinition } from '../engine/graph/job-definition.ts';
+export {
+  IntervalJoin,
+  IntervalJoinedStreams,
+  OuterIntervalJoin,
+  type JoinFunction,
+  type JoinOptions,
+  type OuterJoinOptions,
+} from './interval-joined-streams.ts';
+export { ProcessJoinFunction, type JoinContext, type JoinLogic } from './join/join-function.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export type { Collector } from './process/collector.ts';
 export {

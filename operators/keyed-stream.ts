@@ -2,6 +2,7 @@ import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
 import { KeyedConnectedStreams } from './connected-streams.ts';
 import type { DataStream } from './data-stream.ts';
+import { IntervalJoinedStreams } from './interval-joined-streams.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import type { ProcessLogic } from './process/process-function.ts';
 import { ProcessOperator } from './process/process-operator.ts';
@@ -57,6 +58,11 @@ export class KeyedStream<T, K extends Key> {
   /** Cuts the records of a key into windows. */
   window<W extends Window>(assigner: WindowAssigner<T, W>): WindowedStream<T, K, W> {
     return new WindowedStream(this.stream, assigner);
+  }
+
+  /** Joins with the rows of `other` that have the same key and lie within an interval of time: `between(...)` says which. */
+  intervalJoin<R>(other: KeyedStream<R, K>): IntervalJoinedStreams<T, R> {
+    return new IntervalJoinedStreams(this.stream, other.stream);
   }
 
   /** Two keyed streams whose records share keyed state in one operator. */

@@ -16,7 +16,7 @@ export function compare(vector: Vector, observed: Observed): string | undefined 
     (entry) => entry['side'] as string,
   );
   return (
-    compareMain(vector, main, observed.main) ??
+    compareMain(vector, main, listed(observed)) ??
     [...new Set([...bySide.keys(), ...observed.sides.keys()])]
       .map((tag) => compareMultiset(`side output ${tag}`, bySide.get(tag) ?? [], observed.sides.get(tag) ?? []))
       .find((difference) => difference !== undefined) ??
@@ -28,6 +28,10 @@ export function compare(vector: Vector, observed: Observed): string | undefined 
     ) ??
     compareInvariant(vector, observed)
   );
+}
+
+function listed(observed: Observed): readonly Emitted[] {
+  return observed.listsWatermarks ? observed.main : observed.main.filter(({ entry }) => !('wm' in entry));
 }
 
 /** In these types `wm` and `value` are asserted values, not outputs. */
@@ -103,7 +107,7 @@ function compareMultiset(
 }
 
 function compareSilence(vector: Vector, outputs: readonly Expectation[], observed: Observed): string | undefined {
-  const found = [...observed.main, ...[...observed.sides.values()].flat()];
+  const found = [...listed(observed), ...[...observed.sides.values()].flat()];
   for (const step of vector.noOutputAfter ?? []) {
     const expectedCount = outputs.filter((entry) => entry.by !== undefined && entry.by <= step).length;
     const foundCount = found.filter((emitted) => emitted.step <= step).length;

@@ -20,8 +20,6 @@ const NOT_COVERED = new Set([
   'trigger',
   'ttlValueState',
   'twoPhaseCommitSink',
-  'intervalJoin',
-  'intervalJoinOuter',
 ]);
 
 for (const [type, ofType] of Map.groupBy(vectors, (vector) => vector.operator.type)) {

@@ -9,6 +9,8 @@ export interface Emitted {
 /** Collects outputs (per stream) and what was asserted after every step. */
 export class Observed {
   step = 0;
+  /** False: watermarks are observed, for invariants, but not compared. */
+  listsWatermarks = true;
   readonly main: Emitted[] = [];
   readonly sides = new Map<string, Emitted[]>();
   /** Assertable values per step, filled by the type's runner. */

@@ -1,5 +1,6 @@
 import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
+import * as joins from './types/joins.ts';
 import * as process from './types/process.ts';
 import * as time from './types/time.ts';
 import { window } from './types/window.ts';
@@ -16,6 +17,7 @@ import type { VectorType } from './observed.ts';
 const TYPES: Readonly<Record<string, VectorType>> = {
   ...time,
   ...process,
+  ...joins,
   window,
   windowAssigner,
   windowStart,

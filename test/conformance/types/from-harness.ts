@@ -17,7 +17,7 @@ const ROW_KINDS: Readonly<Record<string, RowKind>> = { '+I': 0, '-U': 1, '+U': 2
 export interface HarnessRunOptions {
   readonly inputCount: 1 | 2;
   readonly isKeyed: boolean;
-  /** False leaves watermarks out of what is observed. */
+  /** Whether the type lists watermarks. */
   readonly listsWatermarks: boolean;
   readonly backend?: TestBackendKind | undefined;
   readonly unreadTagIds?: readonly string[] | undefined;
@@ -39,6 +39,7 @@ export async function harnessRun(
     keySelectors as readonly ((value: never) => string | number)[] | undefined,
     { backend: options.backend ?? ORACLE_BACKEND, unreadTagIds: options.unreadTagIds },
   );
+  observed.listsWatermarks = options.listsWatermarks;
   const snapshots = new Map<number, HarnessSnapshot>();
 
   async function run(step: Step): Promise<void> {
@@ -75,8 +76,7 @@ export async function harnessRun(
       await run(step);
       options.afterStep?.(harness, step);
       for (const element of harness.takeOutput()) {
-        const entry = print(element);
-        if (!('wm' in entry) || options.listsWatermarks) observed.emit(entry);
+        observed.emit(print(element));
       }
       for (const [tagId, elements] of harness.takeSideOutputs()) {
         for (const element of elements) observed.emitSide(tagId, print(element));

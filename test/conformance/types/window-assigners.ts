@@ -17,21 +17,14 @@ import type { WindowStagger } from '../../../operators/window/window-stagger.ts'
 import { EventTimeTrigger } from '../../../operators/window/event-time-trigger.ts';
 import type { Trigger } from '../../../operators/window/trigger.ts';
 import type { Schema } from '../../../state/schema/schema.ts';
-import { string } from '../../../state/schema/scalars.ts';
 import { NotCovered, type VectorType } from '../observed.ts';
 import { printTime, timeMs, type VectorWindow } from '../vector.ts';
+import { AnyJson } from './any-json.ts';
 
 /** A value `[key, number]`. */
 export type PairValue = readonly [key: string, number: number];
 
-/** Pairs as JSON text: all that state needs to know of them here. */
-export const Pair: Schema<PairValue> = {
-  avro: 'string',
-  isOptional: false,
-  encode: (writer, value) => string().encode(writer, JSON.stringify(value)),
-  decode: (reader) => JSON.parse(string().decode(reader)) as PairValue,
-  validate: () => undefined,
-};
+export const Pair: Schema<PairValue> = AnyJson as Schema<PairValue>;
 
 interface AssignerSpec {
   readonly kind: string;
