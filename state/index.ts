@@ -17,5 +17,13 @@ export { union, type UnionBranches, type UnionOf } from './schema/union.ts';
 export { withAliases, withDefault, withDoc } from './schema/attributes.ts';
 export { parseAvroSchema } from './schema/parse-avro-schema.ts';
 export { canResolve, createResolver, type ResolverOptions } from './schema/resolver.ts';
+export {
+  postgresType,
+  redshiftType,
+  tableColumnsDdl,
+  type WarehouseColumn,
+  warehouseColumns,
+  type WarehouseDialect,
+} from './schema/warehouse-types.ts';
 export type { ObjectEntry, ObjectStorage, PutCondition, StoredObject } from './storage/object-storage.ts';
 export { openStorage, type StorageOptions } from './storage/storage-url.ts';
