@@ -21,6 +21,8 @@ import { BytesColumn, TextColumn } from './text-columns.ts';
 export interface ParquetColumn {
   readonly name: string;
   readonly element: SchemaElement;
+  /** The last column: it has the row's kind instead of a field. */
+  readonly isRowKind?: true | undefined;
   readonly createBuffer: (compression: ParquetCompression) => ColumnBuffer;
 }
 
@@ -28,9 +30,10 @@ export interface ParquetColumn {
  * Columns of a record schema, in the order of its fields: warehouses load by position, so the order is part of the format.
  * Arrays, maps, records and unions become JSON text: nothing nested, which not every reader takes.
  *
+ * @param rowKindColumn name of a column for the row's kind, behind the others.
  * @throws UserError SCHEMA when the schema is no record, or a field cannot be a column.
  */
-export function parquetColumns(schema: Schema<never>): ParquetColumn[] {
+export function parquetColumns(schema: Schema<never>, rowKindColumn?: string): ParquetColumn[] {
   const shape = shapeOf(schema as Schema<unknown>);
   if (shape.kind !== 'record') {
     throw new UserError('SCHEMA', `parquet: expected a record schema, found ${describeShape(shape)}`, {
@@ -38,7 +41,16 @@ export function parquetColumns(schema: Schema<never>): ParquetColumn[] {
     });
   }
   if (shape.fields.length === 0) throw new UserError('SCHEMA', `parquet: record ${shape.name} has no fields`);
-  return shape.fields.map((field) => columnOf(shape.name, field.name, field.shape));
+  const columns = shape.fields.map((field) => columnOf(shape.name, field.name, field.shape));
+  if (rowKindColumn === undefined) return columns;
+  if (columns.some((column) => column.name === rowKindColumn)) {
+    throw new UserError(
+      'SCHEMA',
+      `parquet: record ${shape.name} has a field ${rowKindColumn} already; call rowKindColumn something else`,
+    );
+  }
+  const rowKind = column({ name: rowKindColumn, repetition_type: 'REQUIRED', ...TEXT }, TextColumn);
+  return [...columns, { ...rowKind, isRowKind: true }];
 }
 
 function columnOf(recordName: string, name: string, shape: Shape): ParquetColumn {

@@ -44,15 +44,16 @@ export class ParquetFile implements PageSink {
 
   constructor(options: ParquetFileOptions) {
     this.#options = options;
-    this.#names = options.columns.map((column) => column.name);
+    this.#names = options.columns.filter((column) => column.isRowKind !== true).map((column) => column.name);
     this.#buffers = options.columns.map((column) => column.createBuffer(options.compression));
   }
 
   /** @throws RecordError when a value does not fit its column; the file is then of no more use. */
-  append(row: Readonly<Record<string, unknown>>): void {
+  append(row: Readonly<Record<string, unknown>>, rowKind: string = '+I'): void {
     const buffers = this.#buffers;
     const names = this.#names;
-    for (let i = 0; i < buffers.length; i++) buffers[i]!.append(row[names[i]!]);
+    for (let i = 0; i < names.length; i++) buffers[i]!.append(row[names[i]!]);
+    if (buffers.length > names.length) buffers[names.length]!.append(rowKind);
     this.rowCount++;
     if (++this.#groupRows === this.#options.rowGroupRows) this.#finishRowGroup();
     else if (++this.#pageRows === PAGE_ROWS_MAX) this.#flushPages();

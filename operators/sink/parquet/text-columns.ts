@@ -78,7 +78,9 @@ export class TextColumn extends ColumnBuffer {
       this.body.clear();
       return 'PLAIN';
     }
-    const bitWidth = bitWidthOf(Math.max(0, this.#entryCount - 1));
+    // Nulls only, so far: there is no dictionary to refer to.
+    if (this.#entryCount === 0) return 'PLAIN';
+    const bitWidth = bitWidthOf(this.#entryCount - 1);
     writer.u8(bitWidth);
     writeHybrid(writer, this.#page, this.pageValues, bitWidth);
     return 'PLAIN_DICTIONARY';

@@ -47,7 +47,7 @@ test('law: any changed byte and any cut is found', () => {
 test('a row that does not fit leaves the writer as it was', () => {
   const writer = new StagedRowsWriter(Row);
   writer.append({ name: 'a', amount: 1 });
-  expect(() => writer.append({ name: 'b', amount: 1.5 })).toThrow();
+  expect(() => writer.append({ name: 'b', amount: 1.5 })).toThrow('amount');
   expect(readAll(writer.take())).toEqual([[{ name: 'a', amount: 1 }, 0]]);
 });
 

@@ -1,0 +1,78 @@
+import type { Environment } from '../../../engine/base/environment.ts';
+import { rowKindName } from '../../../engine/task/row-kind.ts';
+import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
+import type { Schema } from '../../../state/schema/schema.ts';
+import type { StagingArea } from '../staged/staging-area.ts';
+import type { ParquetCommittable } from './committed-file.ts';
+import type { OpenPartition } from './open-partition.ts';
+import type { FinishedParquetFile } from './parquet-file.ts';
+
+export interface ClosingFileOptions<T> {
+  readonly environment: Environment;
+  readonly storage: ObjectStorage;
+  readonly staging: StagingArea;
+  readonly schema: Schema<T>;
+  readonly open: OpenPartition<T>;
+  /** The file's final name. */
+  readonly key: string;
+  readonly releases: readonly string[];
+}
+
+/** A file on its way to its storage. Every step is done once; after a failure `run` goes on where it stopped. */
+export class ClosingFile<T> {
+  readonly #options: ClosingFileOptions<T>;
+  #finished: FinishedParquetFile | undefined;
+  #committable: ParquetCommittable | undefined;
+  #running: Promise<ParquetCommittable> | undefined;
+
+  constructor(options: ClosingFileOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Bytes not yet stored, about. */
+  get waitingBytes(): number {
+    return this.#committable === undefined ? this.#options.open.file.byteCount : 0;
+  }
+
+  /** @throws what the storage throws; may be called again then. */
+  run(): Promise<ParquetCommittable> {
+    this.#running ??= this.#run().catch((error: unknown) => {
+      this.#running = undefined;
+      throw error;
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<ParquetCommittable> {
+    const { environment, storage, open, key, releases } = this.#options;
+    // The task has its turn before the last pages are encoded.
+    await environment.scheduler.yield();
+    await this.#loadRestored();
+    this.#finished ??= open.file.finish();
+    const { bytes, rowCount, checksum, ranges } = this.#finished;
+    await storage.put(key, bytes);
+    const file = {
+      path: key,
+      partition: open.partition,
+      rows: rowCount,
+      bytes: bytes.length,
+      checksum,
+      ranges: ranges.toJson(),
+    };
+    this.#committable = { file, releases };
+    this.#finished = undefined;
+    return this.#committable;
+  }
+
+  /** Rows that an earlier attempt staged come behind those of this one. */
+  async #loadRestored(): Promise<void> {
+    const { staging, schema, open } = this.#options;
+    if (open.restoredParts.length === 0) return;
+    const rows: [T, string][] = [];
+    for (const part of open.restoredParts) {
+      await staging.read(part, schema, (row, kind) => rows.push([row, rowKindName(kind)]));
+    }
+    for (const [row, kind] of rows) open.file.append(row as Record<string, unknown>, kind);
+    open.restoredPartsLoaded();
+  }
+}
