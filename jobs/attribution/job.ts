@@ -6,6 +6,8 @@ import { simulatorSource } from '../simulator/simulator-source.ts';
 import { Simulator } from '../simulator/simulator.ts';
 import { attributionStreams } from './attribution-streams.ts';
 import { createCatalog } from './catalog.ts';
+import { readCatalog } from './read-catalog.ts';
+import { kafkaRows } from './kafka-rows.ts';
 import { writeLake } from './lake.ts';
 import { type Params, PARAMS, rulesOf, simulatorOptionsOf, simulatorPaceOf } from './params.ts';
 import type { RawRecord } from './raw-record.ts';
@@ -29,7 +31,8 @@ export default defineJob({
       clicksConversions: read('clicks_conversions'),
       bidRequests: read('bid_requests'),
     };
-    const streams = attributionStreams(inputs, createCatalog(simulator.catalog()), rules);
+    const catalog = params.catalog === undefined ? simulator.catalog() : readCatalog(params.catalog);
+    const streams = attributionStreams(inputs, createCatalog(catalog), rules);
     writeLake(streams, params.lake);
   },
 });
@@ -46,5 +49,9 @@ function readSource(
   latenessMs: number,
 ): DataStream<RawRecord> {
   const strategy = WatermarkStrategy.forBoundedOutOfOrderness<RawRecord>(latenessMs).withIdleness('1m');
-  return env.fromSource(simulatorSource(simulator, source, simulatorPaceOf(params)), source, strategy);
+  if (params.kafka === undefined) {
+    return env.fromSource(simulatorSource(simulator, source, simulatorPaceOf(params)), source, strategy);
+  }
+  const { kafka: brokers, topicPrefix, bounded: isBounded } = params;
+  return env.fromSource(kafkaRows({ brokers, source, topicPrefix, isBounded }), source, strategy);
 }

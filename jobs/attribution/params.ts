@@ -12,7 +12,9 @@ export const PARAMS = {
   kafka: z
     .string()
     .optional()
-    .describe('Kafka brokers to read from, host:port,...; default: the simulator, in process'),
+    .describe('Kafka brokers to read from, host:port,host:port; default: the simulator, in process'),
+  topicPrefix: z.string().default('').describe('Kafka: before the names of the topics'),
+  bounded: z.boolean().default(false).describe('Kafka: end at the last record that is there at the start'),
   lake: z.string().default('.tidemark/lake').describe('where Parquet files go: a folder or s3://bucket/prefix'),
   catalog: z.string().optional().describe("JSON file of campaigns and creatives; default: the simulator's"),
   lateness: duration().default('10s').describe('a row taken in more than this after its event is late'),

@@ -1,10 +1,13 @@
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
+import type { Environment } from '../../../engine/base/environment.ts';
 import { JobExecution } from '../../../engine/runtime/job-execution.ts';
+import type { Source } from '../../../engine/task/source.ts';
 import { WatermarkStrategy } from '../../../engine/time/watermark-strategy.ts';
 import { type AttributionStreams, attributionStreams } from '../../../jobs/attribution/attribution-streams.ts';
 import { createCatalog } from '../../../jobs/attribution/catalog.ts';
 import type { RawRecord } from '../../../jobs/attribution/raw-record.ts';
 import type { AttributionRules } from '../../../jobs/attribution/rules.ts';
+import type { SourceName } from '../../../jobs/attribution/schemas.ts';
 import type { JobRows } from '../../../jobs/attribution/scorer.ts';
 import { simulatorSource } from '../../../jobs/simulator/simulator-source.ts';
 import { type Simulator, STREAMS } from '../../../jobs/simulator/simulator.ts';
@@ -30,10 +33,13 @@ export interface EngineRunOptions {
   readonly rules: AttributionRules;
   readonly durationMs: number;
   readonly parallelism?: number | undefined;
-  readonly environmentSeed?: number | undefined;
   readonly cacheBytes?: number | undefined;
   /** The job fails, once each, when it has read this many impressions since its last failure. */
   readonly failAfter?: readonly number[] | undefined;
+  /** Default: a virtual one. */
+  readonly environment?: Environment | undefined;
+  /** Default: the simulator in process. */
+  readonly createSource?: ((stream: SourceName) => Source<RawRecord>) | undefined;
 }
 
 export interface EngineRunResult {
@@ -47,21 +53,22 @@ const SPEED = 10;
 
 /** Runs the job's graph on the engine, in memory, to the end of the range; returns what its sinks have committed. */
 export async function engineRun(options: EngineRunOptions): Promise<EngineRunResult> {
-  const environment = new VirtualEnvironment({ seed: options.environmentSeed ?? 1 });
+  const virtual = new VirtualEnvironment();
+  const environment = options.environment ?? virtual;
   const collected = new Map<string, CollectedRows<unknown>>(OUTPUTS.map((name) => [name, new CollectedRows()]));
   const failures = [...(options.failAfter ?? [])];
   const execution = JobExecution.start({
     environment,
     jobName: 'attribution',
     buildGraph: () => buildGraph(options, collected, failures),
-    checkpointStorage: new DirectoryStorage(environment, 'checkpoints'),
+    checkpointStorage: new DirectoryStorage(virtual, 'checkpoints'),
     openPageStore: async () => new HeapPageStore(),
     parallelism: options.parallelism ?? 1,
     checkpointInterval: '500ms',
     restart: { kind: 'fixed-delay', attempts: 100, delay: 100 },
     cacheBytes: options.cacheBytes,
   });
-  await environment.run(execution.result);
+  await (options.environment === undefined ? virtual.run(execution.result) : execution.result);
   return {
     rows: Object.fromEntries([...collected].map(([name, rows]) => [name, rows.values()])) as unknown as JobRows,
     checkpointCount: execution.status.checkpoints.completedCount,
@@ -70,14 +77,19 @@ export async function engineRun(options: EngineRunOptions): Promise<EngineRunRes
 }
 
 function buildGraph(
-  { simulator, rules, durationMs }: EngineRunOptions,
+  { simulator, rules, durationMs, createSource }: EngineRunOptions,
   collected: ReadonlyMap<string, CollectedRows<unknown>>,
   failures: number[],
 ) {
   const env = new StreamExecutionEnvironment();
   const strategy = WatermarkStrategy.forBoundedOutOfOrderness<RawRecord>(rules.latenessMs);
   const [impressions, clicksConversions, bidRequests] = STREAMS.map((stream) =>
-    env.fromSource(simulatorSource(simulator, stream, { durationMs, speed: SPEED }), stream, strategy),
+    env.fromSource(
+      createSource?.(stream) ??
+        (simulatorSource(simulator, stream, { durationMs, speed: SPEED }) as unknown as Source<RawRecord>),
+      stream,
+      strategy,
+    ),
   ) as [DataStream<RawRecord>, DataStream<RawRecord>, DataStream<RawRecord>];
   let readCount = 0;
   const failing = impressions.map((record) => {
