@@ -1,3 +1,4 @@
+import type { TestBackendKind } from '../harness/operators/backends.ts';
 import type { Step, Vector } from './vector.ts';
 
 /** What came out of an operator: an expectation's fields without `by`, and the step it came out in. */
@@ -45,7 +46,11 @@ export interface VectorRun {
 }
 
 /** Builds what a vector's `operator` describes. Throws `NotCovered` for a kind or function it does not know. */
-export type VectorType = (vector: Vector, observed: Observed) => VectorRun | Promise<VectorRun>;
+export type VectorType = (
+  vector: Vector,
+  observed: Observed,
+  backend: TestBackendKind,
+) => VectorRun | Promise<VectorRun>;
 
 /** The engine does not have this type, kind or function. */
 export class NotCovered extends Error {}

@@ -1,3 +1,4 @@
+import { PAGED_BACKEND, type TestBackendKind } from '../harness/operators/backends.ts';
 import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
 import * as joins from './types/joins.ts';
@@ -34,14 +35,14 @@ export interface VectorResult {
   readonly detail: string;
 }
 
-/** Replays one vector against the engine's own operators. */
-export async function runVector(vector: Vector): Promise<VectorResult> {
+/** Replays one vector against the engine's own operators, on a kind of keyed state. */
+export async function runVector(vector: Vector, backend: TestBackendKind = PAGED_BACKEND): Promise<VectorResult> {
   const type = vector.operator.type;
   const create = TYPES[type];
   if (create === undefined) return { name: vector.name, type, result: 'skip', detail: `type ${type} is not covered` };
   const observed = new Observed();
   try {
-    const run = await create(vector, observed);
+    const run = await create(vector, observed, backend);
     for (const step of vector.input) {
       observed.step++;
       await run.step(step);

@@ -1,6 +1,6 @@
 import type { RowKind } from '../../../engine/task/row-kind.ts';
 import type { StreamOperator } from '../../../engine/task/stream-operator.ts';
-import { ORACLE_BACKEND, type TestBackendKind } from '../../harness/operators/backends.ts';
+import type { TestBackendKind } from '../../harness/operators/backends.ts';
 import { type HarnessSnapshot, OperatorHarness } from '../../harness/operators/operator-harness.ts';
 import type { OutputElement } from '../../harness/operators/stream-elements.ts';
 import { NotCovered, type Observed, type VectorRun } from '../observed.ts';
@@ -19,7 +19,7 @@ export interface HarnessRunOptions {
   readonly isKeyed: boolean;
   /** Whether the type lists watermarks. */
   readonly listsWatermarks: boolean;
-  readonly backend?: TestBackendKind | undefined;
+  readonly backend: TestBackendKind;
   readonly unreadTagIds?: readonly string[] | undefined;
   /** Called after every step. */
   afterStep?(harness: OperatorHarness<unknown>, step: Step): void;
@@ -37,7 +37,7 @@ export async function harnessRun(
     () => unwrapped(create(), isKeyed),
     inputCount,
     keySelectors as readonly ((value: never) => string | number)[] | undefined,
-    { backend: options.backend ?? ORACLE_BACKEND, unreadTagIds: options.unreadTagIds },
+    { backend: options.backend, unreadTagIds: options.unreadTagIds },
   );
   observed.listsWatermarks = options.listsWatermarks;
   const snapshots = new Map<number, HarnessSnapshot>();

@@ -12,7 +12,7 @@ const PAIR: JoinLogic<unknown, unknown, unknown> = {
   processElement: (left, right, _context, out) => out.collect({ left: left ?? null, right: right ?? null }),
 };
 
-export const intervalJoin: VectorType = (vector, observed) => {
+export const intervalJoin: VectorType = (vector, observed, backend) => {
   const { lower, lowerInclusive, upper, upperInclusive, leftLateTag, rightLateTag } = vector.operator;
   const tagOf = (tag: unknown): OutputTag<unknown> | undefined =>
     typeof tag === 'string' ? new OutputTag(tag) : undefined;
@@ -29,6 +29,7 @@ export const intervalJoin: VectorType = (vector, observed) => {
       }),
     observed,
     {
+      backend,
       inputCount: 2,
       isKeyed: true,
       listsWatermarks: false,
@@ -43,7 +44,7 @@ function observeBuffers(operator: StreamOperator<unknown>, observed: Observed, s
   observed.states.set(observed.step, { leftBuffer: left.map(printTime), rightBuffer: right.map(printTime) });
 }
 
-export const intervalJoinOuter: VectorType = (vector, observed) => {
+export const intervalJoinOuter: VectorType = (vector, observed, backend) => {
   const { joinType, leftLower, leftUpper, allowedLateness, minCleanUpInterval, watermarkDelay } = vector.operator;
   return harnessRun(
     () =>
@@ -60,6 +61,6 @@ export const intervalJoinOuter: VectorType = (vector, observed) => {
         logic: PAIR,
       }),
     observed,
-    { inputCount: 2, isKeyed: true, listsWatermarks: true },
+    { backend, inputCount: 2, isKeyed: true, listsWatermarks: true },
   );
 };

@@ -161,20 +161,22 @@ const KEYED_CO_PROCESS: Readonly<Record<string, CoProcessLogic<Key, number, numb
     },
 };
 
-export const keyedProcess: VectorType = (vector, observed) => {
+export const keyedProcess: VectorType = (vector, observed, backend) => {
   const logic = KEYED_PROCESS[vector.operator['fn'] as string];
   if (logic === undefined) throw new NotCovered(`function ${String(vector.operator['fn'])}`);
   return harnessRun(() => new ProcessOperator(logic), observed, {
+    backend,
     inputCount: 1,
     isKeyed: true,
     listsWatermarks: true,
   });
 };
 
-export const keyedCoProcess: VectorType = (vector, observed) => {
+export const keyedCoProcess: VectorType = (vector, observed, backend) => {
   const logic = KEYED_CO_PROCESS[vector.operator['fn'] as string];
   if (logic === undefined) throw new NotCovered(`function ${String(vector.operator['fn'])}`);
   return harnessRun(() => new CoProcessOperator(logic), observed, {
+    backend,
     inputCount: 2,
     isKeyed: true,
     listsWatermarks: true,
@@ -200,7 +202,7 @@ const STRATEGIES: Readonly<Record<string, () => WatermarkStrategy<unknown>>> = {
     })),
 };
 
-export const assignTimestampsAndWatermarks: VectorType = (vector, observed) => {
+export const assignTimestampsAndWatermarks: VectorType = (vector, observed, backend) => {
   const { generator, timestampAssigner, autoWatermarkInterval } = vector.operator;
   const strategy = STRATEGIES[generator as string]?.();
   if (strategy === undefined) throw new NotCovered(`generator ${String(generator)}`);
@@ -209,6 +211,6 @@ export const assignTimestampsAndWatermarks: VectorType = (vector, observed) => {
   return harnessRun(
     () => new TimestampsAndWatermarksOperator(strategy.withTimestamp(assign), autoWatermarkInterval as number),
     observed,
-    { inputCount: 1, isKeyed: false, listsWatermarks: true },
+    { backend, inputCount: 1, isKeyed: false, listsWatermarks: true },
   );
 };

@@ -147,7 +147,7 @@ function accumulationOf(state: unknown, hasEvictor: boolean): WindowAccumulation
   };
 }
 
-export const window: VectorType = (vector, observed) => {
+export const window: VectorType = (vector, observed, backend) => {
   const { assigner, trigger, evictor, allowedLateness, lateTag, state, fn } = vector.operator;
   const logic = FUNCTIONS[(fn as string).split(':')[0]!];
   if (logic === undefined) throw new NotCovered(`function ${String(fn)}`);
@@ -169,6 +169,6 @@ export const window: VectorType = (vector, observed) => {
         logic,
       ),
     observed,
-    { inputCount: 1, isKeyed: true, listsWatermarks: true },
+    { backend, inputCount: 1, isKeyed: true, listsWatermarks: true },
   );
 };
