@@ -1,14 +1,18 @@
 import type { PageEntry } from '../store/page-store.ts';
 import type { PageRun } from '../snapshot/page-run.ts';
-import type { EncodedTier } from './encoded-tier.ts';
+import type { Changes, EncodedTier } from './encoded-tier.ts';
 import { ENTRY_HEADER_BYTES, offsetOf, type Segment } from './segment.ts';
 import { readChange } from './store-areas.ts';
+
+/** Places inside one key group that fit under a hash in an exact number. */
+const PLACES = 0x20_0000;
 
 /** Entries of the encoded tier, taken at a barrier, in file order. The tier must be retained while it is read. */
 export class EntriesRun implements PageRun {
   readonly #tier: EncodedTier;
-  readonly #refs: Int32Array;
-  /** Refs by key group: those of group g are [starts[g], starts[g + 1]). */
+  readonly #changes: Changes;
+  /** Places in `#changes` by key group: those of group g are `#byGroup[starts[g] .. starts[g + 1])`. */
+  readonly #byGroup: Uint32Array;
   readonly #starts: Uint32Array;
   readonly #keyGroupStart: number;
   #group = -1;
@@ -23,20 +27,19 @@ export class EntriesRun implements PageRun {
   pageLength = 0;
   format = 0;
 
-  constructor(tier: EncodedTier, refs: Int32Array, keyGroupStart: number, keyGroupEnd: number) {
+  constructor(tier: EncodedTier, changes: Changes, keyGroupStart: number, keyGroupEnd: number) {
     const groups = keyGroupEnd - keyGroupStart;
-    const counts = new Uint32Array(groups + 1);
-    for (let i = 0; i < refs.length; i++) counts[keyGroupOfRef(tier, refs[i]!) - keyGroupStart + 1]!++;
-    for (let g = 0; g < groups; g++) counts[g + 1]! += counts[g]!;
-    const places = counts.slice();
-    const byGroup = new Int32Array(refs.length);
-    for (let i = 0; i < refs.length; i++) {
-      const group = keyGroupOfRef(tier, refs[i]!) - keyGroupStart;
-      byGroup[places[group]!++] = refs[i]!;
-    }
+    const { keyGroups, count } = changes;
+    const starts = new Uint32Array(groups + 1);
+    for (let i = 0; i < count; i++) starts[keyGroups[i]! - keyGroupStart + 1]!++;
+    for (let g = 0; g < groups; g++) starts[g + 1]! += starts[g]!;
+    const next = starts.slice();
+    const byGroup = new Uint32Array(count);
+    for (let i = 0; i < count; i++) byGroup[next[keyGroups[i]! - keyGroupStart]!++] = i;
     this.#tier = tier;
-    this.#refs = byGroup;
-    this.#starts = counts;
+    this.#changes = changes;
+    this.#byGroup = byGroup;
+    this.#starts = starts;
     this.#keyGroupStart = keyGroupStart;
   }
 
@@ -44,8 +47,8 @@ export class EntriesRun implements PageRun {
     while (this.#at >= this.#sorted.length) {
       this.#group++;
       if (this.#group >= this.#starts.length - 1) return false;
-      const refs = this.#refs.subarray(this.#starts[this.#group]!, this.#starts[this.#group + 1]!);
-      this.#sorted = sortByHash(this.#tier, refs);
+      this.#sorted = this.#sort(this.#byGroup.subarray(this.#starts[this.#group]!, this.#starts[this.#group + 1]!));
+      this.#tier.touchEntries(this.#sorted, this.#sorted.length);
       this.#at = 0;
     }
     const ref = this.#sorted[this.#at++]!;
@@ -65,52 +68,42 @@ export class EntriesRun implements PageRun {
   load(): Promise<boolean> {
     return Promise.resolve(false);
   }
-}
 
-function keyGroupOfRef(tier: EncodedTier, ref: number): number {
-  return tier.segmentOf(ref).keyGroupAt(offsetOf(ref));
-}
-
-/** Sorts refs of one key group by unsigned hash, equal ones by key bytes. */
-function sortByHash(tier: EncodedTier, refs: Int32Array): Int32Array {
-  const n = refs.length;
-  // Hash above, place below in one exact number: the sort runs without a comparison function.
-  const order = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    const hash = tier.segmentOf(refs[i]!).hashAt(offsetOf(refs[i]!)) >>> 0;
-    order[i] = hash * 0x20_0000 + i;
-  }
-  if (n <= 0x20_0000) order.sort();
-  const sorted = new Int32Array(n);
-  if (n <= 0x20_0000) {
-    for (let i = 0; i < n; i++) sorted[i] = refs[order[i]! % 0x20_0000]!;
-    fixEqualHashes(tier, sorted);
-  } else {
-    sorted.set(refs);
-    sorted.sort((a, b) => compareRefs(tier, a, b));
-  }
-  return sorted;
-}
-
-function fixEqualHashes(tier: EncodedTier, refs: Int32Array): void {
-  for (let i = 1; i < refs.length; i++) {
-    const ref = refs[i]!;
-    let at = i;
-    while (at > 0 && compareRefs(tier, refs[at - 1]!, ref) > 0) {
-      refs[at] = refs[at - 1]!;
-      at--;
+  /** The refs at these places by unsigned hash, equal ones by key bytes. */
+  #sort(places: Uint32Array): Int32Array {
+    const { refs, hashes } = this.#changes;
+    const count = places.length;
+    const sorted = new Int32Array(count);
+    if (count > PLACES) {
+      for (let i = 0; i < count; i++) sorted[i] = refs[places[i]!]!;
+      return sorted.sort((a, b) => this.#compare(a, b));
     }
-    refs[at] = ref;
+    // Hash above, place below in one exact number: the sort runs without a comparison function.
+    const order = new Float64Array(count);
+    for (let i = 0; i < count; i++) order[i] = (hashes[places[i]!]! >>> 0) * PLACES + i;
+    order.sort();
+    let hashBefore = -1;
+    for (let i = 0; i < count; i++) {
+      const hash = Math.floor(order[i]! / PLACES);
+      const ref = refs[places[order[i]! - hash * PLACES]!]!;
+      let at = i;
+      if (hash === hashBefore) {
+        for (; at > 0 && this.#compare(sorted[at - 1]!, ref) > 0; at--) sorted[at] = sorted[at - 1]!;
+      }
+      sorted[at] = ref;
+      hashBefore = hash;
+    }
+    return sorted;
   }
-}
 
-function compareRefs(tier: EncodedTier, a: number, b: number): number {
-  const segmentA = tier.segmentOf(a);
-  const segmentB = tier.segmentOf(b);
-  const hashA = segmentA.hashAt(offsetOf(a));
-  const hashB = segmentB.hashAt(offsetOf(b));
-  if (hashA !== hashB) return (hashA >>> 0) - (hashB >>> 0);
-  return compareKeys(segmentA, offsetOf(a), segmentB, offsetOf(b));
+  #compare(a: number, b: number): number {
+    const segmentA = this.#tier.segmentOf(a);
+    const segmentB = this.#tier.segmentOf(b);
+    const hashA = segmentA.hashAt(offsetOf(a));
+    const hashB = segmentB.hashAt(offsetOf(b));
+    if (hashA !== hashB) return (hashA >>> 0) - (hashB >>> 0);
+    return compareKeys(segmentA, offsetOf(a), segmentB, offsetOf(b));
+  }
 }
 
 function compareKeys(a: Segment, offsetA: number, b: Segment, offsetB: number): number {

@@ -41,15 +41,15 @@ export class DecodedTier {
     return this.#bytesMax;
   }
 
-  add(page: Page, isNew: boolean): void {
-    this.pages.set(page.key, page);
+  /** Queues a page that was put into `pages`. */
+  queue(page: Page, isNew: boolean): void {
     page.queuedPin = page.pin;
     this.#bytes += page.byteEstimate;
     (isNew ? this.#newPages : this.#mainPages).push(page);
   }
 
-  /** Hands pages to `onEvict` until the bounds hold; never pages pinned by `pin` or later, nor those still loading. */
-  shrink(pin: number, onEvict: (page: Page) => void): void {
+  /** Moves pages to `victims` until the bounds hold; never pages pinned by `pin` or later, nor those that are held. */
+  shrink(pin: number, victims: Page[]): void {
     // Every page is looked at twice at most: once to give it another round.
     let looksLeft = 2 * this.pages.size;
     while (looksLeft-- > 0) {
@@ -58,7 +58,7 @@ export class DecodedTier {
       if (!isNewQueue && !isOver) return;
       const fromNew = isNewQueue || this.#mainPages.size === 0;
       const page = (fromNew ? this.#newPages : this.#mainPages).shift();
-      if (page.pin >= pin || page.isLoading) {
+      if (page.pin >= pin || page.isHeld) {
         // In use now. New pages stay new, but do not hold up those behind them.
         (fromNew && !isOver ? this.#newPages : this.#mainPages).push(page);
         if (fromNew && !isOver) return;
@@ -66,10 +66,9 @@ export class DecodedTier {
         page.queuedPin = page.pin;
         this.#mainPages.push(page);
       } else {
-        this.#bytes -= page.byteEstimate;
         this.pages.delete(page.key);
-        page.isResident = false;
-        onEvict(page);
+        this.#bytes -= page.byteEstimate;
+        victims.push(page);
       }
     }
   }

@@ -16,6 +16,9 @@ const HEAP_BYTES_PER_ENCODED_BYTE = 4;
 /** Pages fetched one by one between two batches before older ones are evicted. */
 const SINGLE_PAGES_MAX = 64;
 
+/** Evicted pages kept for new keys: two batches. */
+const FREE_PAGES_MAX = 2048;
+
 const NOT_A_KEY: Key = Symbol('not a key') as unknown as Key;
 
 export interface PageCacheOptions {
@@ -38,6 +41,9 @@ export class PageCache {
   readonly #maxParallelism: number;
   readonly #prepared: Page[] = [];
   #preparedKeys: readonly Key[] = [];
+  #preparedPin = 0;
+  /** Pages to use again. */
+  readonly #freePages: Page[] = [];
   #emptySlots: unknown[] = [];
   #isSealed = false;
   #pin = 1;
@@ -49,9 +55,11 @@ export class PageCache {
   #encodedBytesAverage = 64;
   /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
   storedCount = 0;
-  readonly #onEvict: (page: Page) => void = (page) => {
-    if (page.isDirty) this.#write(page);
-  };
+  /** Pages of keys that were not decoded, to be filled together. */
+  readonly #faulted: Page[] = [];
+  readonly #victims: Page[] = [];
+  #hashes: Int32Array = new Int32Array(1024);
+  #candidates: Int32Array = new Int32Array(1024);
   readonly #onSpill: (batch: readonly PageWrite[], bytes: number) => void = (batch, bytes) => this.#spill(batch, bytes);
 
   constructor(options: PageCacheOptions) {
@@ -79,6 +87,7 @@ export class PageCache {
     const { pages, pagesMax, bytesMax } = this.decoded;
     const prepared = this.#prepared;
     this.#preparedKeys = keys;
+    this.#preparedPin = pin;
     let lastKey: Key = NOT_A_KEY;
     let lastPage = NO_PAGE;
     let distinct = 0;
@@ -90,7 +99,7 @@ export class PageCache {
         let page = pages.get(key);
         if (page === undefined || page.pin !== pin) {
           if (distinct >= pagesMax || (bytes > bytesMax && distinct > 0)) break;
-          if (page === undefined) page = this.#fault(key, pin, false);
+          if (page === undefined) page = this.#fault(key, pin);
           else page.pin = pin;
           distinct++;
           bytes += page.byteEstimate;
@@ -100,7 +109,7 @@ export class PageCache {
       }
       prepared[end] = lastPage;
     }
-    return this.#settle(pin, end);
+    return this.#settle(pin, end, false);
   }
 
   /** Makes the pages of `keys` resident for the timers that may fire; a promise when they have to be fetched. */
@@ -111,17 +120,16 @@ export class PageCache {
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
       const page = pages.get(key);
-      if (page === undefined) this.#fault(key, pin, true);
+      if (page === undefined) this.#fault(key, pin);
       else page.pin = pin;
     }
-    const settled = this.#settle(pin, 0);
+    const settled = this.#settle(pin, 0, true);
     return settled === 0 ? undefined : (settled as Promise<number>);
   }
 
-  /** The page of the i-th key prepared; fetched again should it have been evicted since. */
+  /** The page of the i-th key prepared; looked up again when it may have been evicted since. */
   preparedPage(index: number): Page {
-    const page = this.#prepared[index]!;
-    return page.isResident ? page : this.pageOf(this.#preparedKeys[index]!);
+    return this.#pin === this.#preparedPin ? this.#prepared[index]! : this.pageOf(this.#preparedKeys[index]!);
   }
 
   /** Any key's page, with a blocking read when it is not resident. */
@@ -131,11 +139,11 @@ export class PageCache {
     if (page === undefined) {
       // Whoever works with single keys only must not fill the memory: pages prepared before may be evicted then.
       const isFull = this.decoded.pages.size >= 2 * this.decoded.pagesMax + SINGLE_PAGES_MAX;
-      page = this.#fault(key, isFull ? ++this.#pin : this.#pin, false);
-      if (isFull) this.decoded.shrink(this.#pin, this.#onEvict);
-      if (isFull) this.encoded.shrink(this.#onSpill);
+      page = this.#fault(key, isFull ? ++this.#pin : this.#pin);
+      this.#fillFaulted(false);
+      if (isFull) this.#evict(this.#pin);
     }
-    if (page.isLoading) {
+    if (page.isHeld) {
       const loading = this.#loading;
       this.#loading = [];
       this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
@@ -146,7 +154,11 @@ export class PageCache {
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
   encodeDirty(): void {
     for (const page of this.decoded.pages.values()) {
-      if (page.isDirty) this.#write(page);
+      if (!page.isDirty) continue;
+      const byteCount = this.#write(page);
+      const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
+      this.decoded.addBytes(estimate - page.byteEstimate);
+      page.byteEstimate = estimate;
     }
   }
 
@@ -176,32 +188,81 @@ export class PageCache {
     this.#throwFailure();
   }
 
-  #settle(pin: number, result: number): number | Promise<number> {
-    this.decoded.shrink(pin, this.#onEvict);
-    this.encoded.shrink(this.#onSpill);
+  #settle(pin: number, result: number, isForTimers: boolean): number | Promise<number> {
+    if (this.#faulted.length > 0) {
+      this.#fillFaulted(isForTimers);
+      this.#evict(pin);
+    }
     if (this.#failure !== undefined) this.#throwFailure();
     if (this.#loading.length > 0) return this.#load(result);
     if (this.#spillInFlightBytes > SPILL_IN_FLIGHT_BYTES_MAX) return this.spillsDone().then(() => result);
     return result;
   }
 
-  /** Makes the page of a key that is not decoded: from its encoded form, from the store (later), or new. */
-  #fault(key: Key, pin: number, isForTimer: boolean): Page {
-    const { encoded } = this;
-    const { image } = encoded;
+  /** A page, still empty, for a key that is not decoded. `#fillFaulted` must follow. */
+  #fault(key: Key, pin: number): Page {
+    const { image } = this.encoded;
     image.set(key);
-    const keyGroup = image.groupHash % this.#maxParallelism;
-    const estimate = PAGE_OVERHEAD_BYTES + this.#encodedBytesAverage * HEAP_BYTES_PER_ENCODED_BYTE;
-    const page = new Page(key, keyGroup, image.hash, this.#emptySlots.slice(), estimate);
+    const page = this.#freePages.pop() ?? new Page(this.#emptySlots.slice());
+    page.key = key;
+    page.keyGroup = image.groupHash % this.#maxParallelism;
+    page.hash = image.hash;
+    page.byteEstimate = PAGE_OVERHEAD_BYTES + this.#encodedBytesAverage * HEAP_BYTES_PER_ENCODED_BYTE;
     page.pin = pin;
-    const ref = encoded.find();
-    if (ref !== 0) encoded.read(ref, page);
-    else if (encoded.mayBeSpilled(image.hash)) {
-      page.isLoading = true;
-      this.#loading.push(page);
-    }
-    this.decoded.add(page, isForTimer || ref === 0);
+    this.decoded.pages.set(key, page);
+    this.#faulted.push(page);
     return page;
+  }
+
+  /** Fills the pages of `#faulted` from their encoded form; those whose bytes are in the store go to `#loading`. */
+  #fillFaulted(isForTimers: boolean): void {
+    const { encoded } = this;
+    const faulted = this.#faulted;
+    const count = faulted.length;
+    this.#touch(faulted);
+    if (count > this.#candidates.length) this.#candidates = new Int32Array(count * 2);
+    const candidates = this.#candidates;
+    for (let i = 0; i < count; i++) candidates[i] = encoded.candidate(faulted[i]!.hash);
+    encoded.touchEntries(candidates, count);
+    for (let i = 0; i < count; i++) {
+      const page = faulted[i]!;
+      let ref = 0;
+      if (candidates[i] !== 0) {
+        encoded.image.set(page.key);
+        ref = encoded.find();
+      }
+      if (ref !== 0) encoded.read(ref, page);
+      else if (encoded.mayBeSpilled(page.hash)) {
+        page.isHeld = true;
+        this.#loading.push(page);
+      }
+      this.decoded.queue(page, isForTimers || ref === 0);
+    }
+    faulted.length = 0;
+  }
+
+  #evict(pin: number): void {
+    const victims = this.#victims;
+    this.decoded.shrink(pin, victims);
+    if (victims.length > 0) {
+      this.#touch(victims);
+      for (const page of victims) {
+        if (page.isDirty) this.#write(page);
+        page.reset();
+        if (this.#freePages.length < FREE_PAGES_MAX) this.#freePages.push(page);
+      }
+      victims.length = 0;
+    }
+    this.encoded.shrink(this.#onSpill);
+  }
+
+  /** Hot: a third less for keys in a large index (test/bench/state.bench.ts). */
+  #touch(pages: readonly Page[]): void {
+    const count = pages.length;
+    if (count > this.#hashes.length) this.#hashes = new Int32Array(count * 2);
+    const hashes = this.#hashes;
+    for (let i = 0; i < count; i++) hashes[i] = pages[i]!.hash;
+    this.encoded.touchIndex(hashes, count);
   }
 
   async #load(result: number): Promise<number> {
@@ -224,7 +285,7 @@ export class PageCache {
     for (let i = 0; i < pages.length; i++) {
       const page = pages[i]!;
       const value = values[i];
-      page.isLoading = false;
+      page.isHeld = false;
       if (value === undefined) continue;
       const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       image.set(page.key);
@@ -235,16 +296,13 @@ export class PageCache {
     }
   }
 
-  #write(page: Page): void {
+  /** Encodes a dirty page; returns its bytes, 0 when it is empty. */
+  #write(page: Page): number {
     const wasStored = page.isStored;
     const byteCount = this.encoded.write(page);
     if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
-    if (byteCount === 0) return;
-    this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
-    if (!page.isResident) return;
-    const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
-    this.decoded.addBytes(estimate - page.byteEstimate);
-    page.byteEstimate = estimate;
+    if (byteCount > 0) this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
+    return byteCount;
   }
 
   #spill(batch: readonly PageWrite[], bytes: number): void {

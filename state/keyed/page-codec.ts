@@ -139,8 +139,8 @@ export class PageCodec {
   read(reader: ByteReader, page: Page): void {
     const format = reader.u8();
     const flags = reader.u8();
-    if ((flags & FLAG_EVENT_TIMERS) !== 0) page.eventTimers = PageTimers.read(reader);
-    if ((flags & FLAG_PROCESSING_TIMERS) !== 0) page.processingTimers = PageTimers.read(reader);
+    if ((flags & FLAG_EVENT_TIMERS) !== 0) page.ownTimers(true).read(reader);
+    if ((flags & FLAG_PROCESSING_TIMERS) !== 0) page.ownTimers(false).read(reader);
     if ((flags & FLAG_EVENT_EXPIRY) !== 0) page.eventExpiryAtMs = reader.f64();
     if ((flags & FLAG_PROCESSING_EXPIRY) !== 0) page.processingExpiryAtMs = reader.f64();
     const present = readVarint(reader);
@@ -188,15 +188,20 @@ export interface PageHead {
   processingExpiryAtMs: number;
 }
 
+/** Reads the head of the page at the reader's offset. */
 export function readPageHead(reader: ByteReader, head: PageHead): void {
   reader.u8();
   const flags = reader.u8();
-  const event = (flags & FLAG_EVENT_TIMERS) === 0 ? PageTimers.NONE : PageTimers.read(reader);
-  const processing = (flags & FLAG_PROCESSING_TIMERS) === 0 ? PageTimers.NONE : PageTimers.read(reader);
-  head.eventTimerCount = event.count;
-  head.processingTimerCount = processing.count;
-  head.eventIndexedAtMs = event.indexedAtMs;
-  head.processingIndexedAtMs = processing.indexedAtMs;
+  SCRATCH_TIMERS.clear();
+  if ((flags & FLAG_EVENT_TIMERS) !== 0) SCRATCH_TIMERS.read(reader);
+  head.eventTimerCount = SCRATCH_TIMERS.count;
+  head.eventIndexedAtMs = SCRATCH_TIMERS.indexedAtMs;
+  SCRATCH_TIMERS.clear();
+  if ((flags & FLAG_PROCESSING_TIMERS) !== 0) SCRATCH_TIMERS.read(reader);
+  head.processingTimerCount = SCRATCH_TIMERS.count;
+  head.processingIndexedAtMs = SCRATCH_TIMERS.indexedAtMs;
   head.eventExpiryAtMs = (flags & FLAG_EVENT_EXPIRY) === 0 ? Infinity : reader.f64();
   head.processingExpiryAtMs = (flags & FLAG_PROCESSING_EXPIRY) === 0 ? Infinity : reader.f64();
 }
+
+const SCRATCH_TIMERS: PageTimers = new PageTimers();

@@ -7,14 +7,15 @@ const FLAG_INDEXED_AT_FIRST = 2;
 
 /**
  * Timers of one key in one time domain, sorted by timestamp, then by registration. Small: a key has one or a few.
- * Parallel arrays, so that timestamps stay unboxed.
+ * Parallel arrays, so that timestamps stay unboxed; they keep their room when the page is used for another key.
  */
 export class PageTimers {
-  /** Shared by all pages without timers; never changed. */
+  /** Shared by all pages that never had timers; never changed. */
   static readonly NONE: PageTimers = new PageTimers();
 
-  readonly #timestamps: number[] = [];
-  readonly #namespaces: Namespace[] = [];
+  #timestamps: number[] = [];
+  #namespaces: Namespace[] = [];
+  #count = 0;
   /**
    * Where the time index holds this page: at or before its first timer. Infinity when it does not; -Infinity while the
    * page is firing, so that nothing is added to the index meanwhile.
@@ -22,47 +23,51 @@ export class PageTimers {
   indexedAtMs: number = Infinity;
 
   get count(): number {
-    return this.#timestamps.length;
+    return this.#count;
   }
 
   /** Timestamp of the first timer; Infinity when there is none. */
   get firstMs(): number {
-    return this.#timestamps.length === 0 ? Infinity : this.#timestamps[0]!;
+    return this.#count === 0 ? Infinity : this.#timestamps[0]!;
+  }
+
+  clear(): void {
+    this.#count = 0;
+    this.indexedAtMs = Infinity;
   }
 
   /** False when the same timer is registered already. */
   add(namespace: Namespace, timestampMs: number): boolean {
+    const count = this.#count;
     const timestamps = this.#timestamps;
-    let at = timestamps.length;
-    while (at > 0 && timestamps[at - 1]! >= timestampMs) {
-      at--;
-      if (timestamps[at] === timestampMs) {
-        let same = at;
-        while (same >= 0 && timestamps[same] === timestampMs) {
-          if (this.#namespaces[same] === namespace) return false;
-          same--;
-        }
-        at++;
-        break;
-      }
+    const namespaces = this.#namespaces;
+    let at = count;
+    while (at > 0 && timestamps[at - 1]! > timestampMs) at--;
+    for (let i = at - 1; i >= 0 && timestamps[i] === timestampMs; i--) {
+      if (namespaces[i] === namespace) return false;
     }
-    if (at === timestamps.length) {
-      timestamps.push(timestampMs);
-      this.#namespaces.push(namespace);
-    } else {
-      timestamps.splice(at, 0, timestampMs);
-      this.#namespaces.splice(at, 0, namespace);
+    this.#count = count + 1;
+    if (timestamps.length === 0) {
+      // A literal has room for one; the first push would take room for seventeen.
+      this.#timestamps = [timestampMs];
+      this.#namespaces = [namespace];
+      return true;
     }
+    for (let i = count; i > at; i--) {
+      timestamps[i] = timestamps[i - 1]!;
+      namespaces[i] = namespaces[i - 1]!;
+    }
+    timestamps[at] = timestampMs;
+    namespaces[at] = namespace;
     return true;
   }
 
   /** False when there is no such timer. */
   remove(namespace: Namespace, timestampMs: number): boolean {
     const timestamps = this.#timestamps;
-    for (let i = 0; i < timestamps.length && timestamps[i]! <= timestampMs; i++) {
+    for (let i = 0; i < this.#count && timestamps[i]! <= timestampMs; i++) {
       if (timestamps[i] !== timestampMs || this.#namespaces[i] !== namespace) continue;
-      timestamps.splice(i, 1);
-      this.#namespaces.splice(i, 1);
+      this.#removeAt(i);
       return true;
     }
     return false;
@@ -70,12 +75,19 @@ export class PageTimers {
 
   /** Removes the first timer and returns its namespace. There must be one. */
   takeFirst(): Namespace {
-    this.#timestamps.shift();
-    return this.#namespaces.shift()!;
+    const namespace = this.#namespaces[0]!;
+    this.#removeAt(0);
+    return namespace;
   }
 
-  forEach(visit: (timestampMs: number, namespace: Namespace) => void): void {
-    for (let i = 0; i < this.#timestamps.length; i++) visit(this.#timestamps[i]!, this.#namespaces[i]!);
+  #removeAt(at: number): void {
+    const timestamps = this.#timestamps;
+    const namespaces = this.#namespaces;
+    const count = --this.#count;
+    for (let i = at; i < count; i++) {
+      timestamps[i] = timestamps[i + 1]!;
+      namespaces[i] = namespaces[i + 1]!;
+    }
   }
 
   /*
@@ -84,7 +96,7 @@ export class PageTimers {
    */
   write(writer: ByteWriter): void {
     const timestamps = this.#timestamps;
-    const count = timestamps.length;
+    const count = this.#count;
     writeVarint(writer, count);
     let flags = this.indexedAtMs === timestamps[0] ? FLAG_INDEXED_AT_FIRST : 0;
     if (this.#isAllVoid()) flags |= FLAG_ALL_VOID;
@@ -98,22 +110,22 @@ export class PageTimers {
 
   #isAllVoid(): boolean {
     const namespaces = this.#namespaces;
-    for (let i = 0; i < namespaces.length; i++) {
+    for (let i = 0; i < this.#count; i++) {
       if (namespaces[i] !== 0) return false;
     }
     return true;
   }
 
-  static read(reader: ByteReader): PageTimers {
-    const timers = new PageTimers();
+  /** Replaces the timers by what `write` wrote. */
+  read(reader: ByteReader): void {
+    this.clear();
     const count = readVarint(reader);
     const flags = reader.u8();
-    if ((flags & FLAG_INDEXED_AT_FIRST) === 0) timers.indexedAtMs = reader.f64();
+    if ((flags & FLAG_INDEXED_AT_FIRST) === 0) this.indexedAtMs = reader.f64();
     for (let i = 0; i < count; i++) {
-      timers.#timestamps.push(reader.f64());
-      timers.#namespaces.push((flags & FLAG_ALL_VOID) === 0 ? readNamespace(reader) : 0);
+      const timestampMs = reader.f64();
+      this.add((flags & FLAG_ALL_VOID) === 0 ? readNamespace(reader) : 0, timestampMs);
     }
-    if ((flags & FLAG_INDEXED_AT_FIRST) !== 0) timers.indexedAtMs = timers.firstMs;
-    return timers;
+    if ((flags & FLAG_INDEXED_AT_FIRST) !== 0) this.indexedAtMs = this.firstMs;
   }
 }

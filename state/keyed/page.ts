@@ -4,11 +4,12 @@ import { ExpiryClock } from './stamped.ts';
 
 /**
  * Everything one operator keeps for one key, decoded. One shape for all pages: every field is set here, in this order.
+ * Pages are used again for other keys: their old space does not become garbage that keeps younger garbage alive.
  */
 export class Page {
-  readonly key: Key;
-  readonly keyGroup: number;
-  readonly hash: number;
+  key: Key = '';
+  keyGroup = -1;
+  hash = 0;
   /** One slot per declared state; undefined while the state is empty. What a slot holds is the state's `SlotCodec`'s business. */
   readonly slots: unknown[];
   eventTimers: PageTimers = PageTimers.NONE;
@@ -18,10 +19,8 @@ export class Page {
   processingExpiryAtMs: number = Infinity;
   /** Differs from its encoded form. */
   isDirty = false;
-  /** False once it has left the decoded tier: it must not be used any more. */
-  isResident = true;
-  /** Its bytes are still to come from the store. */
-  isLoading = false;
+  /** Must stay in the decoded tier: its bytes are still to come from the store, or its timers are firing. */
+  isHeld = false;
   /** An encoded form that is not empty exists in the encoded tier or the store. */
   isStored = false;
   /** A checkpoint file may hold a version of it. */
@@ -32,14 +31,10 @@ export class Page {
   pin = 0;
   queuedPin = 0;
   /** Estimated bytes on the heap. */
-  byteEstimate: number;
+  byteEstimate = 0;
 
-  constructor(key: Key, keyGroup: number, hash: number, slots: unknown[], byteEstimate: number) {
-    this.key = key;
-    this.keyGroup = keyGroup;
-    this.hash = hash;
+  constructor(slots: unknown[]) {
     this.slots = slots;
-    this.byteEstimate = byteEstimate;
   }
 
   get isEmpty(): boolean {
@@ -49,10 +44,35 @@ export class Page {
     }
     return this.eventTimers.count === 0 && this.processingTimers.count === 0;
   }
+
+  /** Own timers, to be changed. */
+  ownTimers(isEventTime: boolean): PageTimers {
+    const timers = isEventTime ? this.eventTimers : this.processingTimers;
+    if (timers !== PageTimers.NONE) return timers;
+    const own = new PageTimers();
+    if (isEventTime) this.eventTimers = own;
+    else this.processingTimers = own;
+    return own;
+  }
+
+  /** Makes it an empty page of no key. */
+  reset(): void {
+    const slots = this.slots;
+    for (let i = 0; i < slots.length; i++) slots[i] = undefined;
+    if (this.eventTimers !== PageTimers.NONE) this.eventTimers.clear();
+    if (this.processingTimers !== PageTimers.NONE) this.processingTimers.clear();
+    this.key = '';
+    this.eventExpiryAtMs = Infinity;
+    this.processingExpiryAtMs = Infinity;
+    this.isDirty = false;
+    this.isStored = false;
+    this.isInCheckpoint = false;
+    this.encodedEpoch = 0;
+  }
 }
 
 /** Stands for "no current key": accesses compare with it and throw. */
-export const NO_PAGE: Page = new Page('', -1, 0, [], 0);
+export const NO_PAGE: Page = new Page([]);
 
 /** The page that state handles and timers work on; one object per backend, shared by reference with its handles. */
 export class PageCursor {

@@ -179,6 +179,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
     this.#takeAddedBytes();
+    this.#cursor.page = NO_PAGE;
     return this.#cache.prepare(keys, from, to);
   }
 

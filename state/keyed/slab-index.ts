@@ -46,6 +46,33 @@ export class SlabIndex {
     }
   }
 
+  /** The first entry of a key with this hash, whatever the key; 0 when there is none. */
+  candidate(hash: number): number {
+    const table = this.#tables[hash >>> (32 - PARTITION_BITS)]!;
+    const mask = table.length - 1;
+    let at = (hash << 1) & mask;
+    for (;;) {
+      const ref = table[at + 1]!;
+      if (ref === 0 || table[at] === hash) return ref;
+      at = (at + 2) & mask;
+    }
+  }
+
+  /**
+   * Brings the places of `hashes[0 .. count)` into the CPU's cache. The loads do not depend on each other, so that many are
+   * under way at once, which those of real look-ups are not.
+   */
+  touch(hashes: Int32Array, count: number): number {
+    const tables = this.#tables;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!;
+      const table = tables[hash >>> (32 - PARTITION_BITS)]!;
+      sum = (sum + table[(hash << 1) & (table.length - 1)]!) | 0;
+    }
+    return sum;
+  }
+
   /** Points the key that the matcher accepts to `ref`; returns where it pointed before, or 0. */
   put(hash: number, ref: number): number {
     const partition = hash >>> (32 - PARTITION_BITS);

@@ -64,7 +64,7 @@ export class Snapshots {
     cache.seal();
     cache.encodeDirty();
     const epoch = encoded.epoch++;
-    const refs = collectChanges(cache);
+    const changes = encoded.changes();
     const firstEpoch = encoded.completedEpoch + 1;
     // Folding may replace files meanwhile; the files of now and these changes are the state of now.
     const filesBefore = this.#files;
@@ -79,13 +79,13 @@ export class Snapshots {
         }
       }
       // Changes still in memory are newer than those spilled.
-      runs.push(new EntriesRun(encoded, refs, this.#options.keyGroupStart, this.#options.keyGroupEnd));
+      runs.push(new EntriesRun(encoded, changes, this.#options.keyGroupStart, this.#options.keyGroupEnd));
       if (options.isFull) return await this.#writeFull(options, filesBefore, runs);
       const written = await this.#writeDelta(options, runs, filesBefore.length === 0);
       this.#files = [...this.#files, ...written];
       encoded.completedEpoch = epoch;
-      for (let i = 0; i < refs.length; i++) {
-        const ref = refs[i]!;
+      for (let i = 0; i < changes.count; i++) {
+        const ref = changes.refs[i]!;
         if (encoded.segmentOf(ref).pageLengthAt(offsetOf(ref)) === 0) encoded.forget(ref);
       }
       if (encoded.hasSpilled) await store.deleteRange(areas.changesOf(firstEpoch).start, areas.changesOf(epoch).end);
@@ -195,18 +195,4 @@ export class Snapshots {
       isCanceled: () => this.#isClosed,
     };
   }
-}
-
-function collectChanges(cache: PageCache): Int32Array {
-  let refs = new Int32Array(1024);
-  let count = 0;
-  cache.encoded.forEachChange((ref) => {
-    if (count === refs.length) {
-      const grown = new Int32Array(refs.length * 2);
-      grown.set(refs);
-      refs = grown;
-    }
-    refs[count++] = ref;
-  });
-  return refs.subarray(0, count);
 }

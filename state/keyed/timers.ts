@@ -2,7 +2,7 @@ import { UserError } from '../../engine/base/errors.ts';
 import type { Key, Namespace } from './key.ts';
 import type { OnTimer } from './keyed-state-backend.ts';
 import type { PageCache } from './page-cache.ts';
-import { PageTimers } from './page-timers.ts';
+import type { PageTimers } from './page-timers.ts';
 import { NO_PAGE, type Page, type PageCursor } from './page.ts';
 import { TimeIndex } from './time-index.ts';
 
@@ -35,12 +35,7 @@ export class Timers {
     if (!Number.isInteger(timestampMs)) {
       throw new UserError('USER_FUNCTION', `expected a timer at integer milliseconds, found ${timestampMs}`);
     }
-    let timers = this.#isEventTime ? page.eventTimers : page.processingTimers;
-    if (timers === PageTimers.NONE) {
-      timers = new PageTimers();
-      if (this.#isEventTime) page.eventTimers = timers;
-      else page.processingTimers = timers;
-    }
+    const timers = page.ownTimers(this.#isEventTime);
     if (!timers.add(namespace, timestampMs)) return;
     this.count++;
     page.isDirty = true;
@@ -114,6 +109,7 @@ export class Timers {
     let fired = 0;
     timers.indexedAtMs = -Infinity;
     page.isDirty = true;
+    page.isHeld = true;
     this.#cursor.page = page;
     try {
       while (timers.firstMs <= timestampMs) {
@@ -124,6 +120,7 @@ export class Timers {
         onTimer(dueMs, namespace);
       }
     } finally {
+      page.isHeld = false;
       const nextMs = timers.firstMs;
       timers.indexedAtMs = nextMs;
       if (nextMs !== Infinity) this.index.add(nextMs, page.key);
