@@ -68,11 +68,11 @@ export class ClosingFile<T> {
   async #loadRestored(): Promise<void> {
     const { staging, schema, open } = this.#options;
     if (open.restoredParts.length === 0) return;
-    const rows: [T, string][] = [];
-    for (const part of open.restoredParts) {
-      await staging.read(part, schema, (row, kind) => rows.push([row, rowKindName(kind)]));
+    const readers = [];
+    for (const part of open.restoredParts) readers.push(await staging.open(part, schema));
+    for (const reader of readers) {
+      while (reader.next()) open.file.append(reader.row as Record<string, unknown>, rowKindName(reader.kind));
     }
-    for (const [row, kind] of rows) open.file.append(row as Record<string, unknown>, kind);
     open.restoredPartsLoaded();
   }
 }

@@ -69,38 +69,58 @@ export class StagedRowsWriter<T> {
 }
 
 /**
- * Calls `visit` for each row, in order. Rows of an older schema of the same record are read by Avro's rules.
+ * Reads staged rows one by one. Rows of an older schema of the same record are read by Avro's rules.
  *
- * @param where for messages: the object the bytes come from.
- * @throws CheckpointCorruptError when the bytes are torn or damaged; nothing has been visited then.
- * @throws UserError SCHEMA when the schemas do not resolve.
+ * Usage: `while (reader.next()) use(reader.row, reader.kind)`.
  */
-export function readStagedRows<T>(
-  bytes: Uint8Array,
-  schema: Schema<T>,
-  where: string,
-  visit: (row: T, kind: RowKind) => void,
-): void {
-  const end = bytes.length - TRAILER_BYTES;
-  const reader = new ByteReader(bytes, 0, Math.max(0, end));
-  if (end < 9 || reader.u32() !== MAGIC || reader.view.getUint32(end + 4, true) !== crc32(bytes.subarray(0, end + 4))) {
-    throw new CheckpointCorruptError(`staged rows ${where}: ${bytes.length} bytes fail their checksum`);
+export class StagedRowsReader<T> {
+  /** Of the last `next`. */
+  row: T | undefined;
+  kind: RowKind = INSERT;
+  readonly rowCount: number;
+  readonly #reader: ByteReader;
+  readonly #decode: (reader: ByteReader) => T;
+  readonly #where: string;
+  #readCount = 0;
+
+  /**
+   * @param where for messages: the object the bytes come from.
+   * @throws CheckpointCorruptError when the bytes are torn or damaged.
+   * @throws UserError SCHEMA when the schemas do not resolve.
+   */
+  constructor(bytes: Uint8Array, schema: Schema<T>, where: string) {
+    const end = bytes.length - TRAILER_BYTES;
+    const reader = new ByteReader(bytes, 0, Math.max(0, end));
+    const isWhole = end >= 9 && reader.view.getUint32(end + 4, true) === crc32(bytes.subarray(0, end + 4));
+    if (!isWhole || reader.u32() !== MAGIC) {
+      throw new CheckpointCorruptError(`staged rows ${where}: ${bytes.length} bytes fail their checksum`);
+    }
+    const version = reader.u8();
+    if (version !== VERSION) {
+      throw new CheckpointCorruptError(`staged rows ${where}: expected version ${VERSION}, found ${version}`);
+    }
+    const writerSchema = reader.string();
+    this.#decode =
+      writerSchema === JSON.stringify(schema.avro)
+        ? (from) => schema.decode(from)
+        : createResolver(JSON.parse(writerSchema) as AvroSchema, schema, { subject: `staged rows ${where}` });
+    this.rowCount = reader.view.getUint32(end, true);
+    this.#reader = reader;
+    this.#where = where;
   }
-  const version = reader.u8();
-  if (version !== VERSION) {
-    throw new CheckpointCorruptError(`staged rows ${where}: expected version ${VERSION}, found ${version}`);
-  }
-  const writerSchema = reader.string();
-  const decode =
-    writerSchema === JSON.stringify(schema.avro)
-      ? schema.decode.bind(schema)
-      : createResolver(JSON.parse(writerSchema) as AvroSchema, schema, { subject: `staged rows ${where}` });
-  const rowCount = reader.view.getUint32(end, true);
-  for (let i = 0; i < rowCount; i++) {
-    const kind = reader.u8() as RowKind;
-    visit(decode(reader), kind);
-  }
-  if (reader.remaining !== 0) {
-    throw new CheckpointCorruptError(`staged rows ${where}: ${reader.remaining} bytes are left after ${rowCount} rows`);
+
+  /** Moves to the next row; false at the end. */
+  next(): boolean {
+    const reader = this.#reader;
+    if (this.#readCount === this.rowCount) {
+      if (reader.remaining === 0) return false;
+      throw new CheckpointCorruptError(
+        `staged rows ${this.#where}: ${reader.remaining} bytes are left after ${this.rowCount} rows`,
+      );
+    }
+    this.#readCount++;
+    this.kind = reader.u8() as RowKind;
+    this.row = this.#decode(reader);
+    return true;
   }
 }

@@ -1,9 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { CheckpointCorruptError } from '../../../engine/base/errors.ts';
 import type { SinkContext } from '../../../engine/task/sink.ts';
-import type { RowKind } from '../../../engine/task/row-kind.ts';
 import type { Schema } from '../../../state/schema/schema.ts';
-import { readStagedRows } from './staged-rows.ts';
+import { StagedRowsReader } from './staged-rows.ts';
 
 /** A part of an object in checkpoint storage that holds staged rows; plain JSON, for committables and writer state. */
 export interface StagedPart {
@@ -40,11 +39,11 @@ export class StagingArea {
   }
 
   /**
-   * Reads a part and calls `visit` for each row.
+   * Opens a part for reading.
    *
    * @throws CheckpointCorruptError when it is missing or damaged.
    */
-  async read<T>(part: StagedPart, schema: Schema<T>, visit: (row: T, kind: RowKind) => void): Promise<void> {
+  async open<T>(part: StagedPart, schema: Schema<T>): Promise<StagedRowsReader<T>> {
     const { storage } = this.#context;
     const where = storage.url(part.key);
     let bytes: Uint8Array;
@@ -62,7 +61,7 @@ export class StagingArea {
         `staged rows ${where}: expected ${part.bytes} bytes with checksum ${part.checksum}, found ${bytes.length} with ${crc32(bytes)}`,
       );
     }
-    readStagedRows(bytes, schema, where, visit);
+    return new StagedRowsReader(bytes, schema, where);
   }
 
   async delete(keys: readonly string[]): Promise<void> {

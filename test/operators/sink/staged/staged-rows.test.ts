@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { CheckpointCorruptError } from '../../../../engine/base/errors.ts';
 import { VirtualEnvironment } from '../../../../engine/base/environment-virtual.ts';
 import type { RowKind } from '../../../../engine/task/row-kind.ts';
-import { readStagedRows, StagedRowsWriter } from '../../../../operators/sink/staged/staged-rows.ts';
+import { StagedRowsReader, StagedRowsWriter } from '../../../../operators/sink/staged/staged-rows.ts';
 import { StagingArea } from '../../../../operators/sink/staged/staging-area.ts';
 import { DirectoryStorage } from '../../../../state/storage/directory-storage.ts';
 import { long, optional, record, string } from '../../../../state/index.ts';
@@ -13,7 +13,8 @@ const Row = record('Row', { name: string(), amount: optional(long()) });
 
 function readAll(bytes: Uint8Array): unknown[] {
   const rows: unknown[] = [];
-  readStagedRows(bytes, Row, 'here', (row, kind) => rows.push([row, kind]));
+  const reader = new StagedRowsReader(bytes, Row, 'here');
+  while (reader.next()) rows.push([reader.row, reader.kind]);
   return rows;
 }
 
@@ -56,7 +57,8 @@ test('rows staged by an older version of the job are read with the new schema', 
   writer.append({ amount: 3, gone: 'x' });
   const rows: unknown[] = [];
   const New = record('Row', { amount: long(), note: optional(string()) });
-  readStagedRows(writer.take(), New, 'here', (row) => rows.push(row));
+  const reader = new StagedRowsReader(writer.take(), New, 'here');
+  while (reader.next()) rows.push(reader.row);
   expect(rows).toEqual([{ amount: 3, note: undefined }]);
 });
 
@@ -69,12 +71,11 @@ test('a missing or exchanged object is reported with its address', async () => {
   const bytes = writer.take();
   const key = area.key('rows', 7);
   const part = area.describe(key, 0, bytes, 1);
-  const read = () => area.read(part, Row, () => {});
+  const read = () => area.open(part, Row);
   await expect(read()).rejects.toThrow('staged rows /checkpoints/staged/sink/rows-0-1-7 are missing');
   await area.put(key, Buffer.alloc(bytes.length));
   await expect(read()).rejects.toThrow(/expected \d+ bytes with checksum \d+, found/);
   await area.put(key, bytes);
-  const rows: unknown[] = [];
-  await area.read(part, Row, (row) => rows.push(row));
-  expect(rows).toEqual([{ name: 'a', amount: undefined }]);
+  const reader = await read();
+  expect([reader.next(), reader.row, reader.next()]).toEqual([true, { name: 'a', amount: undefined }, false]);
 });
