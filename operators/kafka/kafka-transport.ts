@@ -8,7 +8,7 @@ import type { AbortedTransaction } from './record-set-cursor.ts';
  * made per record here.
  *
  * Implementations: kafkajs (`kafkajs-transport.ts`) and the simulated cluster of the tests; both pass
- * `test/operators/kafka/transport-conformance.ts`. All methods but `fetch` retry transient faults themselves, for
+ * `test/conformance/kafka-transport.ts`. All methods but `fetch` retry transient faults themselves, for
  * `RETRY_TIMEOUT_MS`, and then throw ExternalError CONNECTION.
  */
 export interface KafkaTransport {
