@@ -1,8 +1,9 @@
 import type { Environment, TimerHandle } from '../base/environment.ts';
-import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from '../time/timestamps.ts';
 import type { JobStatus } from '../runtime/job-execution.ts';
 import { formatBytes } from './byte-size.ts';
 
+/** What a `Date` can hold; the limits of event time lie beyond it. */
+const DATE_MS_MAX = 8_640_000_000_000_000;
 /** How often the status is shown: rewritten on a terminal, a new line elsewhere. */
 const TERMINAL_PERIOD_MS = 500;
 const PLAIN_PERIOD_MS = 10_000;
@@ -106,8 +107,8 @@ export function formatCount(count: number): string {
 
 /** Event time and how far it is behind the wall clock. */
 export function formatWatermark(watermarkMs: number, nowMs: number): string {
-  if (watermarkMs <= MIN_TIMESTAMP_MS) return 'none yet';
-  if (watermarkMs >= MAX_TIMESTAMP_MS) return 'end of input';
+  if (watermarkMs <= -DATE_MS_MAX) return 'none yet';
+  if (watermarkMs >= DATE_MS_MAX) return 'end of input';
   const lagS = Math.max(0, Math.round((nowMs - watermarkMs) / 1000));
   return `${new Date(watermarkMs).toISOString().slice(0, 19)}Z (lag ${formatLag(lagS)})`;
 }

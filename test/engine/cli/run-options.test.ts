@@ -1,0 +1,98 @@
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { UserError } from '../../../engine/base/errors.ts';
+import { createRunCommand, parseRunOptions, type RunOptions } from '../../../engine/cli/run-options.ts';
+import type { JobDefinition } from '../../../engine/graph/job-definition.ts';
+import { defineJob } from '../../../operators/define-job.ts';
+
+const clicks = defineJob({
+  name: 'clicks',
+  description: 'Counts clicks.',
+  params: { brokers: z.string().default('127.0.0.1:9092').describe('Kafka brokers'), limit: z.number().optional() },
+  build: () => {},
+});
+
+const job = clicks as unknown as JobDefinition;
+
+function parse(argv: readonly string[], variables: Record<string, string> = {}): RunOptions {
+  const command = createRunCommand(job, 'run clicks.ts');
+  command.parse([...argv], { from: 'user' });
+  return parseRunOptions(job, command.opts(), variables);
+}
+
+test('without options a job runs alone, with a checkpoint every 10 s into the data folder', () => {
+  expect(parse([])).toEqual({
+    parallelism: 1,
+    maxParallelism: undefined,
+    checkpointIntervalMs: 10_000,
+    checkpointTimeoutMs: 600_000,
+    checkpoints: resolve('.tidemark/checkpoints'),
+    dataDirectory: resolve('.tidemark'),
+    stateStore: 'rocksdb',
+    cacheBytes: 256 * 1024 * 1024,
+    fromSavepoint: undefined,
+    allowNonRestoredState: false,
+    restart: 'exponential-delay',
+    logLevel: 'info',
+    isJson: false,
+    isStatusShown: true,
+    params: { brokers: '127.0.0.1:9092', limit: undefined },
+  });
+});
+
+test('flags win over environment variables', () => {
+  const variables = { TIDEMARK_PARALLELISM: '3', TIDEMARK_CACHE: '1GB', TIDEMARK_BROKERS: 'kafka:9092' };
+  const options = parse(
+    [
+      '--parallelism',
+      '2',
+      '--checkpoints',
+      's3://bucket/chk',
+      '--data',
+      '/data',
+      '--json',
+      '--no-status',
+      '--limit',
+      '5',
+    ],
+    variables,
+  );
+  expect(options).toMatchObject({
+    parallelism: 2,
+    cacheBytes: 1024 ** 3,
+    checkpoints: 's3://bucket/chk',
+    dataDirectory: '/data',
+    isJson: true,
+    isStatusShown: false,
+    params: { brokers: 'kafka:9092', limit: 5 },
+  });
+});
+
+test.each([
+  [['--parallelism', '0'], "--parallelism: expected a positive integer, found '0'"],
+  [['--parallelism', '1.5'], "--parallelism: expected a positive integer, found '1.5'"],
+  [['--max-parallelism', 'x'], "--max-parallelism: expected a positive integer, found 'x'"],
+  [['--state', 'redis'], "--state: expected one of rocksdb, heap, found 'redis'"],
+  [
+    ['--restart', 'never'],
+    "--restart: expected one of exponential-delay, fixed-delay, failure-rate, none, found 'never'",
+  ],
+  [['--log-level', 'loud'], "--log-level: expected one of debug, info, warn, error, silent, found 'loud'"],
+  [['--cache', 'big'], "--cache: expected a size such as 256MB, found 'big'"],
+  [['--checkpoint-interval', 'soon'], "expected a duration such as '30s', found 'soon'"],
+])('%j is refused, saying what was expected and found', (argv, message) => {
+  expect(() => parse(argv)).toThrow(UserError);
+  expect(() => parse(argv)).toThrow(message);
+});
+
+test('an unknown flag is an error of its own', () => {
+  expect(() => parse(['--paralelism', '2'])).toThrow(/unknown option '--paralelism'.*--parallelism/s);
+});
+
+test('help shows the options and the parameters of the job, with defaults and variables', () => {
+  const help = createRunCommand(job, 'run clicks.ts').helpInformation();
+  expect(help).toContain('Counts clicks.');
+  expect(help).toMatch(/--parallelism <n>.*\(default: 1\)\s+\[TIDEMARK_PARALLELISM\]/s);
+  expect(help).toMatch(/Parameters of clicks:.*--brokers <value>\s+Kafka brokers \(default: "127\.0\.0\.1:9092"\)/s);
+});
