@@ -261,6 +261,8 @@ const CASES: Record<string, () => Promise<void>> = {
   hot: () => counter(1_000, { decodedMb: 64, encodedMb: 256 }),
   wideMap: () => counterMap(1_000_000),
   wide: () => counter(1_000_000, { decodedMb: 64, encodedMb: 256, decodedPagesMax: 100_000 }),
+  wide4k: () => counter(1_000_000, { decodedMb: 64, encodedMb: 256, decodedPagesMax: 4_096 }),
+  wide16k: () => counter(1_000_000, { decodedMb: 64, encodedMb: 256, decodedPagesMax: 16_384 }),
   wideSpilled: () => counter(1_000_000, { decodedMb: 64, encodedMb: 16, decodedPagesMax: 10_000 }),
   snapshot: snapshots,
 };
