@@ -20,16 +20,17 @@ export function simulatorSource(
 ): Source<RawRecord, GeneratorSplit> {
   const { durationMs, speed } = options;
   const { startMs, partitions } = simulator.options;
+  const logs = Array.from({ length: partitions }, (_, partition) => simulator.log(stream, partition));
   return generatorSource<RawRecord>({
     name: `simulator ${stream}`,
     splitCount: partitions,
     countPerSplit:
       durationMs === undefined ? 'unbounded' : (partition) => simulator.countWithin(stream, partition, durationMs),
-    recordAt: (partition, offset) => simulator.log(stream, partition).recordAt(offset),
+    recordAt: (partition, offset) => logs[partition]!.recordAt(offset),
     timestampOf: (record) => record.receivedAtMs,
     dueMs:
       speed === undefined
         ? undefined
-        : (partition, offset) => (simulator.log(stream, partition).receivedAtMs(offset) - startMs) / speed,
+        : (partition, offset) => (logs[partition]!.receivedAtMs(offset) - startMs) / speed,
   });
 }

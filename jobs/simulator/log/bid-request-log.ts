@@ -11,6 +11,7 @@ const LOOK_BACK = 4;
 
 /** One partition of the bid requests. */
 export class BidRequestLog implements LogModel {
+  readonly startMs: number;
   readonly slotSpacingMs: number;
   readonly displacementMsMax: number;
   readonly lookBackSlotsMax = LOOK_BACK * 2;
@@ -23,6 +24,7 @@ export class BidRequestLog implements LogModel {
 
   constructor(options: ResolvedOptions, requests: BidRequests, timing: Timing, partition: number) {
     this.#options = options;
+    this.startMs = options.startMs;
     this.#requests = requests;
     this.#timing = timing;
     this.#partition = partition;

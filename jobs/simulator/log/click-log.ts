@@ -15,6 +15,7 @@ const LOOK_BACK = 3;
  * record is a click or a conversion in the same ratio.
  */
 export class ClickLog implements LogModel {
+  readonly startMs: number;
   readonly slotSpacingMs: number;
   readonly displacementMsMax: number;
   readonly lookBackSlotsMax: number;
@@ -30,6 +31,7 @@ export class ClickLog implements LogModel {
 
   constructor(options: ResolvedOptions, clicks: Clicks, conversions: Conversions, timing: Timing, partition: number) {
     this.#options = options;
+    this.startMs = options.startMs;
     this.#clicks = clicks;
     this.#conversions = conversions;
     this.#timing = timing;

@@ -11,6 +11,7 @@ const LOOK_BACK = 4;
 
 /** One partition of the impressions: number i of the world is in partition i modulo their count. */
 export class ImpressionLog implements LogModel {
+  readonly startMs: number;
   readonly slotSpacingMs: number;
   readonly displacementMsMax: number;
   readonly lookBackSlotsMax = LOOK_BACK * 2;
@@ -23,6 +24,7 @@ export class ImpressionLog implements LogModel {
 
   constructor(options: ResolvedOptions, impressions: Impressions, timing: Timing, partition: number) {
     this.#options = options;
+    this.startMs = options.startMs;
     this.#impressions = impressions;
     this.#timing = timing;
     this.#partition = partition;

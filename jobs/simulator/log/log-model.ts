@@ -17,6 +17,8 @@ export interface LogEntry {
 export interface LogModel {
   arrivalMs(slot: number): number;
   entryOf(slot: number): LogEntry;
+  /** Nominal time of slot 0. */
+  readonly startMs: number;
   /** Mean distance of slots in time. */
   readonly slotSpacingMs: number;
   /** No record is logged further than this from the nominal time of its slot, either way. */
