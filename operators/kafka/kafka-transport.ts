@@ -8,7 +8,7 @@ import type { AbortedTransaction } from './record-set-cursor.ts';
  * made per record here.
  *
  * Implementations: kafkajs (`kafkajs-transport.ts`) and the simulated cluster of the tests; both pass
- * `test/conformance/kafka-transport.ts`. All methods but `fetch` retry transient faults themselves, for
+ * `test/conformance/kafka/transport-suite.ts`. All methods but `fetch` retry transient faults themselves, for
  * `RETRY_TIMEOUT_MS`, and then throw ExternalError CONNECTION.
  */
 export interface KafkaTransport {
@@ -77,7 +77,7 @@ export interface FetchRequest {
   readonly leaderId: number;
   readonly partitions: readonly FetchPosition[];
   readonly isolation: IsolationLevel;
-  /** Milliseconds the broker may wait for the first byte. */
+  /** Milliseconds the broker may wait for the first byte; it may answer earlier with nothing. */
   readonly maxWaitMs: number;
   /** Bytes of the whole answer, about: one batch that is larger comes whole. */
   readonly maxBytes: number;
@@ -140,7 +140,7 @@ export interface KafkaProducer {
    */
   send(batches: readonly ProduceBatch[]): Promise<void>;
   /**
-   * Makes the transaction visible, all or nothing.
+   * Makes the transaction visible, all or nothing; readers may see it a moment after this resolves.
    *
    * @throws ExternalError TRANSACTION_OUTCOME_UNKNOWN when the answer got lost; FENCED.
    */
