@@ -3,6 +3,7 @@ import type { RowKind } from './row-kind.ts';
 import type { Sink, SinkContext, SinkWriter } from './sink.ts';
 import { StreamOperator } from './stream-operator.ts';
 import { InternalError } from '../base/errors.ts';
+import type { Counter } from '../base/metrics.ts';
 
 /** What was written between two barriers. */
 interface Epoch {
@@ -24,7 +25,7 @@ export class SinkOperator extends StreamOperator<never> {
   /** Of checkpoints that have not been completed, oldest first. */
   #epochs: readonly Epoch[] = [];
   #writerStates: readonly Json[] = [];
-  recordCount = 0;
+  #recordsIn: Counter | undefined;
 
   constructor(options: { sink: Sink<unknown>; createContext: () => SinkContext; restoredStates: readonly Json[] }) {
     super();
@@ -34,12 +35,13 @@ export class SinkOperator extends StreamOperator<never> {
   }
 
   override async open(): Promise<void> {
+    this.#recordsIn = this.context.metrics.counter('numRecordsIn');
     this.#writer = await this.#sink.createWriter(this.#createContext());
     if (this.#restoredStates.length > 0) this.#writer.restoreState?.(this.#restoredStates);
   }
 
   override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
-    this.recordCount++;
+    this.#recordsIn!.value++;
     this.#writer.write(value, timestampMs, kind);
   }
 

@@ -5,22 +5,29 @@ import type { StreamExecutionEnvironment } from '../../operators/stream-executio
 import { simulatorSource } from '../simulator/simulator-source.ts';
 import { Simulator } from '../simulator/simulator.ts';
 import { attributionStreams } from './attribution-streams.ts';
+import { startCompanion } from './companion.ts';
 import { createCatalog } from './catalog.ts';
 import { readCatalog } from './read-catalog.ts';
 import { kafkaRows } from './kafka-rows.ts';
+import { writeFeed } from './feed.ts';
 import { writeLake } from './lake.ts';
 import { type Params, PARAMS, rulesOf, simulatorOptionsOf, simulatorPaceOf } from './params.ts';
 import type { RawRecord } from './raw-record.ts';
 import type { SourceName } from './schemas.ts';
+import { writeFacts } from './warehouse-facts.ts';
+
+/** Where the lake is when nobody says otherwise: below the default data folder. */
+const DEFAULT_LAKE = '.tidemark/lake';
 
 /**
- * Joins ad impressions with clicks, credits conversions to clicks, and writes all of it to the lake. Every source row ends
- * in exactly one output.
+ * Joins ad impressions with clicks, credits conversions to clicks, and writes all of it to the lake, the facts to the
+ * warehouse, credited conversions to the feed. Every source row ends in exactly one output.
  */
 export default defineJob({
   name: 'attribution',
   description: 'Joins impressions, clicks and conversions of ads, and attributes them.',
   params: PARAMS,
+  companion: startCompanion,
   build(env, params) {
     const rules = rulesOf(params);
     const simulator = new Simulator(simulatorOptionsOf(params));
@@ -33,7 +40,15 @@ export default defineJob({
     };
     const catalog = params.catalog === undefined ? simulator.catalog() : readCatalog(params.catalog);
     const streams = attributionStreams(inputs, createCatalog(catalog), rules);
-    writeLake(streams, params.lake);
+    writeLake(streams, params.lake ?? DEFAULT_LAKE);
+    if (params.warehouse !== undefined && params.warehouse !== 'none') writeFacts(streams, params.warehouse);
+    if (params.kafka !== undefined && params.feed !== 'none') {
+      writeFeed(streams, {
+        brokers: params.kafka,
+        topic: `${params.topicPrefix}${params.feed}`,
+        delivery: params.feedDelivery,
+      });
+    }
   },
 });
 

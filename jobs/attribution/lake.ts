@@ -55,7 +55,7 @@ function write<T>(
         return cachedFolder;
       },
     }),
-    { uid: `lake-${name.replace('_', '-')}` },
+    { uid: `lake-${name.replace('_', '-')}`, name: `lake-${name.replace('_', '-')}` },
   );
 }
 

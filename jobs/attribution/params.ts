@@ -15,7 +15,21 @@ export const PARAMS = {
     .describe('Kafka brokers to read from, host:port,host:port; default: the simulator, in process'),
   topicPrefix: z.string().default('').describe('Kafka: before the names of the topics'),
   bounded: z.boolean().default(false).describe('Kafka: end at the last record that is there at the start'),
-  lake: z.string().default('.tidemark/lake').describe('where Parquet files go: a folder or s3://bucket/prefix'),
+  lake: z.string().optional().describe('where Parquet files go: a folder or s3://bucket/prefix; default: DATA/lake'),
+  warehouse: z
+    .string()
+    .optional()
+    .describe(
+      'where facts go: postgres://user:password@host:port/database, or none; default: embedded, in DATA/warehouse',
+    ),
+  feed: z
+    .string()
+    .default('attribution_feed')
+    .describe('Kafka: topic of the attribution feed, behind the prefix; none'),
+  feedDelivery: z
+    .enum(['exactly-once', 'low-latency'])
+    .default('exactly-once')
+    .describe('Kafka: when and how often the feed is seen'),
   catalog: z.string().optional().describe("JSON file of campaigns and creatives; default: the simulator's"),
   lateness: duration().default('10s').describe('a row taken in more than this after its event is late'),
   joinWindow: duration().default('24h').describe('how long after an impression a click belongs to it'),
