@@ -27,7 +27,15 @@ export function cutString(reader: ByteReader, at: number, byteCount: number): st
   if (byteCount > CUT_BYTES_MAX || !isAscii(reader, at, byteCount)) {
     return (reader.buffer as unknown as RawBuffer).utf8Slice(at, at + byteCount);
   }
-  if (at < reader.textStart || at + byteCount > reader.textEnd) fillText(reader, at);
+  return cutAscii(reader, at, byteCount);
+}
+
+/** The same for bytes that are known to be ASCII. */
+export function cutAscii(reader: ByteReader, at: number, byteCount: number): string {
+  if (at < reader.textStart || at + byteCount > reader.textEnd) {
+    if (byteCount > CUT_BYTES_MAX) return (reader.buffer as unknown as RawBuffer).latin1Slice(at, at + byteCount);
+    fillText(reader, at);
+  }
   const from = at - reader.textStart;
   return reader.text.substring(from, from + byteCount);
 }

@@ -7,7 +7,7 @@ import { describeShape } from '../../../state/schema/shape.ts';
 import { DecodeError } from '../decode-error.ts';
 import type { DecodeFormat, DecodeOutput, Framing, RecordDecoder } from '../decode-format.ts';
 import type { EncodeFormat } from '../encode-format.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader } from '../message-reader.ts';
 
 export interface AvroBinaryOptions {
   /** The schema that the messages were written with. Default: the reader's own. */

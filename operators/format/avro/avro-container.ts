@@ -16,7 +16,7 @@ import { DecodeError } from '../decode-error.ts';
 import type { DecodeFormat, DecodeOutput, Framing, RecordDecoder } from '../decode-format.ts';
 import { avroError } from './avro-binary.ts';
 import { isContainerCodec, unpackBlock, type ContainerCodec } from './container-codec.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader } from '../message-reader.ts';
 
 export const MAGIC: Buffer = Buffer.from('Obj\u0001', 'latin1');
 export const SYNC_BYTES = 16;

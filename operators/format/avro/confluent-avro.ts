@@ -14,7 +14,7 @@ import { DecodeError } from '../decode-error.ts';
 import type { DecodeFormat, DecodeOutput, Framing, RecordDecoder } from '../decode-format.ts';
 import type { EncodeFormat } from '../encode-format.ts';
 import { decodeWhole, refuseStream } from './avro-binary.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader } from '../message-reader.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
 const MAGIC = 0;

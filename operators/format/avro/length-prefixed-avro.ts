@@ -8,7 +8,7 @@ import { DecodeError } from '../decode-error.ts';
 import type { DecodeFormat, DecodeOutput, RecordDecoder } from '../decode-format.ts';
 import type { EncodeFormat } from '../encode-format.ts';
 import { decodeWhole } from './avro-binary.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader } from '../message-reader.ts';
 
 const PREFIX_BYTES = 4;
 /** A longer record is taken for a broken length. */

@@ -82,9 +82,7 @@ export class RowScanner {
         let found = 0;
         while (at <= end - 4) {
           const word = view.getInt32(at, true);
-          const d = word ^ delimiters;
-          const n = word ^ NEWLINES;
-          found = (((d - ONES) & ~d) | ((n - ONES) & ~n)) & HIGHS;
+          found = (((word ^ delimiters) - ONES) | ((word ^ NEWLINES) - ONES)) & ~word & HIGHS;
           if (found !== 0) break;
           at += 4;
         }

@@ -1,4 +1,4 @@
-import { ByteReader } from '../../../engine/base/bytes.ts';
+import { ByteReader } from '../../engine/base/bytes.ts';
 
 /** One reader that is moved from message to message: making one costs as much as decoding a small record. */
 export class MessageReader {
