@@ -17,13 +17,15 @@ import type { Click, EventKind, Impression, SourceName } from '../../../jobs/att
 import type { JobRows } from '../../../jobs/attribution/scorer.ts';
 import { type Simulator, STREAMS } from '../../../jobs/simulator/simulator.ts';
 import type { LogRange } from '../../../jobs/simulator/truth/log-range.ts';
+import { TimeHeap } from '../../../state/keyed/time-heap.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 
 /** Pages and timers of one operator. */
 class Keyed<P> {
   readonly pages = new Map<string, P>();
-  readonly #timers = new Map<string, { readonly key: string; readonly at: number }>();
+  readonly #timers = new TimeHeap();
+  readonly #registered = new Set<string>();
   readonly #empty: () => P;
   currentKey = '';
 
@@ -38,19 +40,19 @@ class Keyed<P> {
   }
 
   registerTimer(at: number): void {
-    this.#timers.set(`${this.currentKey}@${at}`, { key: this.currentKey, at });
+    const name = `${this.currentKey}@${at}`;
+    if (this.#registered.has(name)) return;
+    this.#registered.add(name);
+    this.#timers.push(at, this.currentKey);
   }
 
   advance(watermarkMs: number, onTimer: (page: P, at: number) => PageFate): void {
-    const due = [...this.#timers]
-      .filter(([, timer]) => timer.at <= watermarkMs)
-      .toSorted(([, a], [, b]) => a.at - b.at);
-    for (const [name, { key, at }] of due) {
-      this.#timers.delete(name);
-      const page = this.pages.get(key);
-      if (page === undefined) continue;
-      this.currentKey = key;
-      if (onTimer(page, at) === 'done') this.pages.delete(key);
+    while (this.#timers.firstMs <= watermarkMs) {
+      const at = this.#timers.firstMs;
+      this.currentKey = this.#timers.shift() as string;
+      this.#registered.delete(`${this.currentKey}@${at}`);
+      const page = this.pages.get(this.currentKey);
+      if (page !== undefined && onTimer(page, at) === 'done') this.pages.delete(this.currentKey);
     }
   }
 }
