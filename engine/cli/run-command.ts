@@ -7,7 +7,7 @@ import type { JobCompanion, JobDefinition } from '../graph/job-definition.ts';
 import { JobExecution, type JobResult } from '../runtime/job-execution.ts';
 import { HeapPageStore } from '../../state/store/heap-page-store.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
-import { openRocksDbPageStore } from '../../state/store/rocksdb-page-store.ts';
+import { RocksDbPageStore } from '../../state/store/rocksdb-page-store.ts';
 import { openStorage } from '../../state/storage/storage-url.ts';
 import { formatBytes } from './byte-size.ts';
 import { startControlServer } from './control-server.ts';
@@ -119,9 +119,7 @@ class JobRun {
 
   async #openPageStore(attempt: number): Promise<PageStore> {
     if (this.#options.stateStore === 'heap') return new HeapPageStore();
-    return await openRocksDbPageStore({
-      directory: `${this.#options.dataDirectory}/state/${this.#job.name}-${attempt % 2}`,
-    });
+    return new RocksDbPageStore({ path: `${this.#options.dataDirectory}/state/${this.#job.name}-${attempt % 2}` });
   }
 
   async #follow(execution: JobExecution, companion: JobCompanion | undefined): Promise<number> {

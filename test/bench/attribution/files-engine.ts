@@ -8,7 +8,7 @@ import type { Sink } from '../../../engine/task/sink.ts';
 import { lengthPrefixedAvro } from '../../../operators/format/avro/length-prefixed-avro.ts';
 import { fileSource, StreamExecutionEnvironment, WatermarkStrategy } from '../../../operators/index.ts';
 import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
-import { openRocksDbPageStore } from '../../../state/store/rocksdb-page-store.ts';
+import { RocksDbPageStore } from '../../../state/store/rocksdb-page-store.ts';
 import { openStorage } from '../../../state/storage/storage-url.ts';
 import { clickJoin } from './click-join.ts';
 import { readArguments, report, Usage } from './measure.ts';
@@ -50,7 +50,7 @@ const execution = JobExecution.start({
   },
   checkpointStorage: await openStorage(environment, join(folder, 'checkpoints')),
   openPageStore: () =>
-    store === 'heap' ? Promise.resolve(new HeapPageStore()) : openRocksDbPageStore({ directory: join(folder, 'state') }),
+    store === 'heap' ? Promise.resolve(new HeapPageStore()) : Promise.resolve(new RocksDbPageStore({ path: join(folder, 'state') })),
   checkpointInterval,
   cacheBytes,
   restart: { kind: 'none' },

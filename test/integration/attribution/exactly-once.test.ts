@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { createNodeEnvironment } from '../../../engine/base/environment-node.ts';
 import { SeededRandom } from '../../../engine/base/random.ts';
@@ -8,11 +9,14 @@ import { attributionRules } from '../../../jobs/attribution/rules.ts';
 import { type JobRows, score } from '../../../jobs/attribution/scorer.ts';
 import { Simulator } from '../../../jobs/simulator/simulator.ts';
 import { computeTruth } from '../../../jobs/simulator/truth/compute-truth.ts';
+import type { Truth } from '../../../jobs/simulator/truth/truth.ts';
 import { rangeWithin } from '../../../jobs/simulator/truth/log-range.ts';
 import { KafkaTarget } from '../../../jobs/simulator/write/kafka-target.ts';
 import { runSimulator } from '../../../jobs/simulator/write/run-simulator.ts';
+import type { PostgresAddress } from '../../harness/services/postgres.ts';
 import { createS3Client } from '../../harness/services/s3.ts';
 import { sharedServices, uniqueName } from '../../harness/services/shared.ts';
+import { readFeed } from './feed-reader.ts';
 import { JobProcess } from './job-process.ts';
 import { LakeReader } from './lake-reader.ts';
 
@@ -42,6 +46,7 @@ test('the lake, the warehouse and the feed equal the truth after kill -9 at rand
     ...['--kafka', kafka.brokers, '--topic-prefix', `${prefix}-`, '--bounded', 'true', '--seed', String(seed)],
     ...['--rate', String(RATE), '--lake', `s3://${s3.bucket}/${prefix}/lake`],
     ...['--checkpoints', `s3://${s3.bucket}/${prefix}/checkpoints`, '--data', folder, '--checkpoint-interval', '500ms'],
+    ...['--warehouse', await createDatabase(postgres, prefix)],
   ];
   const variables = {
     AWS_ENDPOINT_URL: s3.endpoint,
@@ -69,9 +74,71 @@ test('the lake, the warehouse and the feed equal the truth after kill -9 at rand
   const found = score(await rowsOfLake(lake), truth);
   expect(found.differences, `seed ${seed}`).toEqual([]);
   expect(found.isPerfect, `seed ${seed}`).toBe(true);
-  void postgres;
+
+  const warehouse = new pg.Client({ ...postgres, database: prefix });
+  await warehouse.connect();
+  expectEqualRows(await warehouseRows(warehouse, 'fact_impression', ['impression_id']), [...truth.impressions].map((id) => [id]));
+  expectEqualRows(await warehouseRows(warehouse, 'fact_click', ['click_id', 'impression_id', 'match_method']), clickRows(truth));
+  expectEqualRows(
+    await warehouseRows(warehouse, 'fact_attribution', ['conversion_id', 'touch_id', 'value_micros', 'currency', 'credit_ppm']),
+    creditRows(truth),
+  );
+  const conversionIds = [...truth.attributions.keys(), ...truth.unmatchedConversions.keys()];
+  expectEqualRows(await warehouseRows(warehouse, 'fact_conversion', ['conversion_id']), conversionIds.map((id) => [id]));
+  await warehouse.end();
+
+  const feed = (await readFeed(kafka.brokers, `${prefix}-attribution_feed`, `${prefix}-reader`)).map(
+    (text) => JSON.parse(text) as Record<string, unknown>,
+  );
+  expectEqualRows(
+    feed.map((row) => ['conversionId', 'touchId', 'valueMicros', 'currency', 'creditPpm'].map((name) => textOf(row[name]))),
+    creditRows(truth),
+  );
   rmSync(folder, { recursive: true, force: true });
 }, 240_000);
+
+async function createDatabase(address: PostgresAddress, name: string): Promise<string> {
+  const client = new pg.Client({ ...address });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  return `postgres://${address.user}:${address.password}@${address.host}:${address.port}/${name}`;
+}
+
+async function warehouseRows(client: pg.Client, table: string, columns: readonly string[]): Promise<string[][]> {
+  const result = await client.query<Record<string, unknown>>(`SELECT ${columns.join(', ')} FROM dw.${table}`);
+  return result.rows.map((row) => columns.map((column) => textOf(row[column])));
+}
+
+function clickRows(truth: Truth): string[][] {
+  return [...truth.joinedClicks].map(([id, match]) => [id, match.impressionId, match.matchMethod]);
+}
+
+function creditRows(truth: Truth): string[][] {
+  return [...truth.attributions].map(([id, credit]) => [
+    id,
+    credit.touchId,
+    textOf(credit.valueMicros),
+    textOf(credit.currency),
+    '1000000',
+  ]);
+}
+
+function textOf(value: unknown): string {
+  return value === null || value === undefined ? '' : String(value);
+}
+
+/** Equal as multisets: nothing lost, nothing doubled, nothing wrong. */
+function expectEqualRows(found: readonly (readonly string[])[], expected: readonly (readonly string[])[]): void {
+  const sorted = (rows: readonly (readonly string[])[]): string[] => rows.map((row) => row.join(' | ')).toSorted();
+  const foundRows = sorted(found);
+  const expectedRows = sorted(expected);
+  const firstDifference = expectedRows.findIndex((row, i) => row !== foundRows[i]);
+  expect(
+    { rows: foundRows.length, first: firstDifference < 0 ? undefined : foundRows[firstDifference] },
+    `seed ${seed}`,
+  ).toEqual({ rows: expectedRows.length, first: firstDifference < 0 ? undefined : expectedRows[firstDifference] });
+}
 
 async function rowsOfLake(lake: LakeReader): Promise<JobRows> {
   const place = 'source, sourcePartition, sourceOffset';
