@@ -78,6 +78,8 @@ export class StagedRowsReader<T> {
   row: T | undefined;
   kind: RowKind = INSERT;
   readonly rowCount: number;
+  /** As `checksumOf` gives it. */
+  readonly checksum: number;
   readonly #reader: ByteReader;
   readonly #decode: (reader: ByteReader) => T;
   readonly #where: string;
@@ -105,6 +107,7 @@ export class StagedRowsReader<T> {
         ? (from) => schema.decode(from)
         : createResolver(JSON.parse(writerSchema) as AvroSchema, schema, { subject: `staged rows ${where}` });
     this.rowCount = reader.view.getUint32(end, true);
+    this.checksum = checksumOf(bytes);
     this.#reader = reader;
     this.#where = where;
   }
@@ -123,4 +126,12 @@ export class StagedRowsReader<T> {
     this.row = this.#decode(reader);
     return true;
   }
+}
+
+/**
+ * The checksum that staged rows carry at their end, which stands for their content. (A CRC over all of the bytes would not:
+ * over data and its own CRC it is the same for any data.)
+ */
+export function checksumOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
 }

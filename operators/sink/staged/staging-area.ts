@@ -1,8 +1,7 @@
-import { crc32 } from 'node:zlib';
 import { CheckpointCorruptError } from '../../../engine/base/errors.ts';
 import type { SinkContext } from '../../../engine/task/sink.ts';
 import type { Schema } from '../../../state/schema/schema.ts';
-import { StagedRowsReader } from './staged-rows.ts';
+import { checksumOf, StagedRowsReader } from './staged-rows.ts';
 
 /** A part of an object in checkpoint storage that holds staged rows; plain JSON, for committables and writer state. */
 export interface StagedPart {
@@ -11,7 +10,7 @@ export interface StagedPart {
   readonly offset: number;
   readonly bytes: number;
   readonly rowCount: number;
-  /** CRC-32 of the part. */
+  /** CRC-32 of the rows. */
   readonly checksum: number;
 }
 
@@ -29,9 +28,9 @@ export class StagingArea {
     return `${storagePrefix}/${label}-${subtaskIndex}-${attempt}-${checkpointId}`;
   }
 
-  /** Describes bytes that will be stored as the whole object or as a part of it. */
+  /** Describes staged rows that will be stored as the whole object or as a part of it. */
   describe(key: string, offset: number, bytes: Uint8Array, rowCount: number): StagedPart {
-    return { key, offset, bytes: bytes.length, rowCount, checksum: crc32(bytes) };
+    return { key, offset, bytes: bytes.length, rowCount, checksum: checksumOf(bytes) };
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -56,12 +55,11 @@ export class StagingArea {
         hint: 'They belong to a checkpoint and must stay in checkpoint storage until the sink has committed them.',
       });
     }
-    if (bytes.length !== part.bytes || crc32(bytes) !== part.checksum) {
-      throw new CheckpointCorruptError(
-        `staged rows ${where}: expected ${part.bytes} bytes with checksum ${part.checksum}, found ${bytes.length} with ${crc32(bytes)}`,
-      );
-    }
-    return new StagedRowsReader(bytes, schema, where);
+    const reader = new StagedRowsReader(bytes, schema, where);
+    if (bytes.length === part.bytes && reader.checksum === part.checksum) return reader;
+    throw new CheckpointCorruptError(
+      `staged rows ${where}: expected ${part.bytes} bytes with checksum ${part.checksum}, found ${bytes.length} with ${reader.checksum}`,
+    );
   }
 
   async delete(keys: readonly string[]): Promise<void> {

@@ -30,6 +30,7 @@ export class PostgresRowLoader implements RowLoader {
   readonly #ended: Promise<void>;
   readonly #translate: (error: unknown) => Error;
   #ordinal = 0;
+  #failure: Error | undefined;
 
   static async begin(
     client: pg.Client,
@@ -57,7 +58,10 @@ export class PostgresRowLoader implements RowLoader {
     this.#ended = new Promise((resolve, reject) => {
       stream.once('finish', resolve);
       stream.once('close', resolve);
-      stream.on('error', (error) => reject(translate(error)));
+      stream.on('error', (error) => {
+        this.#failure ??= translate(error);
+        reject(this.#failure);
+      });
     });
     // It is also awaited where it matters.
     this.#ended.catch(() => {});
@@ -80,6 +84,8 @@ export class PostgresRowLoader implements RowLoader {
   }
 
   async flush(): Promise<void> {
+    // The stream breaks when it is used after an error.
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#writer.length === 0) return;
     // A copy: the socket may hold on to the bytes after it has said that it can take more.
     const chunk = this.#writer.copy();
@@ -101,7 +107,7 @@ export class PostgresRowLoader implements RowLoader {
 
   /** Ends the copy without its rows, so that the connection can be used again. Never throws. */
   async abort(): Promise<void> {
-    this.#stream.destroy();
+    if (this.#failure === undefined) this.#stream.destroy();
     await this.#ended.catch(() => {});
   }
 }

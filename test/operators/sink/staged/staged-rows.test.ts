@@ -73,7 +73,8 @@ test('a missing or exchanged object is reported with its address', async () => {
   const part = area.describe(key, 0, bytes, 1);
   const read = () => area.open(part, Row);
   await expect(read()).rejects.toThrow('staged rows /checkpoints/staged/sink/rows-0-1-7 are missing');
-  await area.put(key, Buffer.alloc(bytes.length));
+  writer.append({ name: 'b' });
+  await area.put(key, writer.take());
   await expect(read()).rejects.toThrow(/expected \d+ bytes with checksum \d+, found/);
   await area.put(key, bytes);
   const reader = await read();
