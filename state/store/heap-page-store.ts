@@ -1,8 +1,10 @@
 import type { PageEntry, PageStore, PageStoreCapabilities, PageWrite } from './page-store.ts';
-import { storeClosed } from './store-closed.ts';
+import { StateClosedError } from './state-closed-error.ts';
 
 /** A `Map` ends at 2^24 entries and stalls when it grows; many small ones do not. */
-const PARTITIONS = 256;
+const PARTITIONS = 64;
+/** Keys are kept apart by their first bytes (operator and area), so that a range looks at its own area only. */
+const PREFIX_BYTES = 3;
 /** What an entry costs beyond its bytes. */
 const ENTRY_BYTES = 120;
 
@@ -10,10 +12,7 @@ const ENTRY_BYTES = 120;
 export class HeapPageStore implements PageStore {
   readonly capabilities: PageStoreCapabilities = { name: 'heap', isLargerThanMemory: false };
   /** Keys as Latin-1 strings: their order by code unit is that of the bytes. */
-  readonly #partitions: Map<string, Uint8Array>[] = Array.from(
-    { length: PARTITIONS },
-    () => new Map<string, Uint8Array>(),
-  );
+  readonly #areas: Map<string, readonly Map<string, Uint8Array>[]> = new Map();
   #bytes = 0;
   #isClosed = false;
 
@@ -26,7 +25,7 @@ export class HeapPageStore implements PageStore {
     this.#assertOpen();
     return keys.map((key) => {
       const text = textOf(key);
-      const value = this.#partitions[partitionOf(text)]!.get(text);
+      const value = this.#partitionOf(text).get(text);
       return value === undefined ? undefined : value.slice();
     });
   }
@@ -35,7 +34,7 @@ export class HeapPageStore implements PageStore {
     this.#assertOpen();
     for (const { key, value } of batch) {
       const text = textOf(key);
-      const partition = this.#partitions[partitionOf(text)]!;
+      const partition = this.#partitionOf(text);
       const before = partition.get(text);
       if (before !== undefined) this.#bytes -= text.length + before.length + ENTRY_BYTES;
       if (value === undefined) {
@@ -52,7 +51,7 @@ export class HeapPageStore implements PageStore {
     this.#assertOpen();
     for (const text of this.#keysOf(start, end)) {
       this.#assertOpen();
-      const value = this.#partitions[partitionOf(text)]!.get(text);
+      const value = this.#partitionOf(text).get(text);
       if (value !== undefined) yield { key: new Uint8Array(Buffer.from(text, 'latin1')), value: new Uint8Array(value) };
     }
   }
@@ -60,7 +59,7 @@ export class HeapPageStore implements PageStore {
   async deleteRange(start: Uint8Array, end: Uint8Array): Promise<void> {
     this.#assertOpen();
     for (const text of this.#keysOf(start, end)) {
-      const partition = this.#partitions[partitionOf(text)]!;
+      const partition = this.#partitionOf(text);
       this.#bytes -= text.length + partition.get(text)!.length + ENTRY_BYTES;
       partition.delete(text);
     }
@@ -72,7 +71,7 @@ export class HeapPageStore implements PageStore {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const partition of this.#partitions) partition.clear();
+    this.#areas.clear();
     this.#bytes = 0;
   }
 
@@ -80,16 +79,29 @@ export class HeapPageStore implements PageStore {
     const first = textOf(start);
     const last = textOf(end);
     const found: string[] = [];
-    for (const partition of this.#partitions) {
-      for (const text of partition.keys()) {
-        if (text >= first && text < last) found.push(text);
+    for (const [prefix, partitions] of this.#areas) {
+      if (prefix < first.slice(0, PREFIX_BYTES) || prefix >= last) continue;
+      for (const partition of partitions) {
+        for (const text of partition.keys()) {
+          if (text >= first && text < last) found.push(text);
+        }
       }
     }
     return found.sort((a, b) => (a < b ? -1 : 1));
   }
 
+  #partitionOf(text: string): Map<string, Uint8Array> {
+    const prefix = text.slice(0, PREFIX_BYTES);
+    let partitions = this.#areas.get(prefix);
+    if (partitions === undefined) {
+      partitions = Array.from({ length: PARTITIONS }, () => new Map<string, Uint8Array>());
+      this.#areas.set(prefix, partitions);
+    }
+    return partitions[partitionNumber(text)]!;
+  }
+
   #assertOpen(): void {
-    if (this.#isClosed) throw storeClosed('heap');
+    if (this.#isClosed) throw new StateClosedError('heap page store');
   }
 }
 
@@ -97,7 +109,7 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-function partitionOf(text: string): number {
+function partitionNumber(text: string): number {
   let hash = 0;
   for (let i = text.length - 1, n = Math.max(0, text.length - 8); i >= n; i--)
     hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;

@@ -1,13 +1,14 @@
-/** The calls of `rocksdb-native` that we use; the package has no types of its own. */
+/** The calls of rocksdb-native that we use; the package has no types of its own. */
 declare module 'rocksdb-native' {
   interface Range {
-    readonly gte?: Uint8Array;
-    readonly lt?: Uint8Array;
+    readonly gte: Uint8Array;
+    readonly lt: Uint8Array;
   }
 
   interface ReadBatch {
     get(key: Uint8Array): Promise<Buffer | null>;
     flush(): Promise<void>;
+    /** Must be called, or `close` of the database never settles. */
     destroy(): void;
   }
 
@@ -19,17 +20,25 @@ declare module 'rocksdb-native' {
     destroy(): void;
   }
 
-  class RocksDB {
-    constructor(path: string, options?: Readonly<Record<string, unknown>>);
+  interface Options {
+    readonly writeBufferSize?: number;
+    readonly maxWriteBufferNumber?: number;
+    readonly maxBackgroundJobs?: number;
+    readonly tableBlockSize?: number;
+    readonly optimizeFiltersForMemory?: boolean;
+    readonly avoidFlushDuringShutdown?: boolean;
+  }
+
+  export default class RocksDB {
+    constructor(path: string, options?: Options);
     ready(): Promise<void>;
-    read(options?: { readonly capacity?: number }): ReadBatch;
+    read(options?: { readonly capacity?: number; readonly asyncIO?: boolean }): ReadBatch;
     write(options?: { readonly capacity?: number }): WriteBatch;
     iterator(
       range: Range,
-      options?: { readonly limit?: number; readonly capacity?: number },
+      options: { readonly capacity: number; readonly limit: number },
     ): AsyncIterable<{ readonly key: Buffer; readonly value: Buffer }>;
-    close(options?: { readonly force?: boolean }): Promise<void>;
+    getProperty(name: string): Promise<string | null>;
+    close(): Promise<void>;
   }
-
-  export default RocksDB;
 }

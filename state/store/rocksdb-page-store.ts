@@ -1,27 +1,30 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { ExternalError } from '../../engine/base/errors.ts';
 import type { PageEntry, PageStore, PageStoreCapabilities, PageWrite } from './page-store.ts';
-import { StateClosedError } from './state-closed-error.ts';
 import {
   packKeys,
+  packRange,
   packWrites,
-  type StoreAnswer,
-  type StoreOperation,
-  type StoreRequest,
   unpackEntries,
   unpackValues,
-} from './store-messages.ts';
+  type RocksDbAnswer,
+  type RocksDbOperation,
+  type RocksDbRequest,
+  type RocksDbThreadData,
+} from './rocksdb-messages.ts';
+import { StateClosedError } from './state-closed-error.ts';
 
-/** Entries fetched per step of an iteration. */
-const SCAN_ENTRIES = 1000;
-/** RocksDB's own memory: block cache and write buffers, which the binding does not let us set. */
-const ROCKSDB_MEMORY_BYTES = 72 * 1024 * 1024;
+/** Entries per request of an iteration. */
+const ITERATE_ENTRIES = 1000;
+/** A blocking read that takes longer than this has lost its thread. */
+const BLOCKING_TIMEOUT_MS = 60_000;
 const NOTHING = new ArrayBuffer(0);
 
-interface Waiting {
-  resolve(bytes: ArrayBuffer | undefined): void;
-  reject(error: unknown): void;
+export interface RocksDbPageStoreOptions {
+  /** A folder of its own; what it holds is removed. */
+  readonly path: string;
+  /** Bytes of one of the up to three write buffers. Default 32 MB. */
+  readonly writeBufferBytes?: number | undefined;
 }
 
 /**
@@ -30,137 +33,174 @@ interface Waiting {
  * @throws ExternalError STORAGE when the folder cannot be used.
  */
 export async function openRocksDbPageStore(options: { readonly directory: string }): Promise<PageStore> {
+  const store = new RocksDbPageStore({ path: options.directory });
   try {
-    rmSync(options.directory, { recursive: true, force: true });
-    mkdirSync(options.directory, { recursive: true });
+    // The first answer tells whether the database could be opened.
+    await store.getMany([]);
   } catch (error) {
-    throw new ExternalError('STORAGE', `the folder ${options.directory} cannot be used for state`, {
-      cause: error,
-      hint: 'Give another --data folder, or check its permissions and free space.',
-    });
+    await store.close().catch(() => undefined);
+    throw error;
   }
-  const store = new RocksDbPageStore(options.directory);
-  await store.opened;
   return store;
 }
 
-/** RocksDB in a thread of its own; requests and answers cross as packed buffers, a batch at a time. */
-class RocksDbPageStore implements PageStore {
-  readonly capabilities: PageStoreCapabilities = { name: 'rocksdb', isLargerThanMemory: true };
-  readonly opened: Promise<unknown>;
-  readonly #worker: Worker;
-  readonly #port: MessagePort;
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #directory: string;
-  #nextId = 0;
-  #isClosed = false;
+interface Waiting {
+  readonly resolve: (content: ArrayBuffer) => void;
+  readonly reject: (error: unknown) => void;
+}
 
-  constructor(directory: string) {
-    this.#directory = directory;
-    // A channel of our own, since answers are also received while this thread sleeps.
+/** Pages in RocksDB, on a thread of its own. A folder that cannot be used is reported by the first use. */
+export class RocksDbPageStore implements PageStore {
+  readonly capabilities: PageStoreCapabilities = { name: 'rocksdb', isLargerThanMemory: true };
+  readonly #path: string;
+  readonly #thread: Worker;
+  readonly #port: MessagePort;
+  readonly #signal: Int32Array;
+  readonly #waiting: Map<number, Waiting> = new Map();
+  #nextId = 1;
+  #memoryBytes = 0;
+  #isClosed = false;
+  #failure: unknown = undefined;
+
+  constructor(options: RocksDbPageStoreOptions) {
+    const signal = new SharedArrayBuffer(4);
     const { port1, port2 } = new MessageChannel();
+    const workerData: RocksDbThreadData = {
+      path: options.path,
+      writeBufferBytes: options.writeBufferBytes ?? 32 << 20,
+      signal,
+      port: port2,
+    };
+    this.#path = options.path;
+    this.#signal = new Int32Array(signal);
     this.#port = port1;
-    this.#worker = new Worker(new URL('./rocksdb-thread.ts', import.meta.url), {
-      workerData: { directory, port: port2 },
+    this.#thread = new Worker(new URL('./rocksdb-thread.ts', import.meta.url), {
+      name: 'rocksdb',
+      workerData,
       transferList: [port2],
     });
-    this.opened = new Promise((resolve, reject) => this.#waiting.set(-1, { resolve, reject }));
-    this.#port.on('message', (answer: StoreAnswer) => this.#onAnswer(answer));
-    this.#worker.on('error', (error) => this.#onFailure(error));
-    this.#worker.unref();
+    this.#port.on('message', (answer: RocksDbAnswer) => this.#settle(answer));
+    this.#thread.on('error', (error) => this.#fail(error));
+    this.#thread.on('exit', () => {
+      if (!this.#isClosed) this.#fail(new Error('the thread ended'));
+    });
+    // An open store alone keeps no process alive.
+    this.#thread.unref();
+    this.#port.unref();
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return unpackValues((await this.#request('get', packKeys(keys)))!);
+    return unpackValues(await this.#ask('getMany', packKeys(keys)));
   }
 
   getManyBlocking(keys: readonly Uint8Array[]): (Uint8Array | undefined)[] {
-    this.#checkOpen();
-    const signal = new SharedArrayBuffer(4);
-    const id = this.#send('get', packKeys(keys), 0, signal);
-    Atomics.wait(new Int32Array(signal), 0, 0);
+    this.#assertOpen();
+    Atomics.store(this.#signal, 0, 0);
+    const id = this.#send('getMany', packKeys(keys), true);
+    if (Atomics.wait(this.#signal, 0, 0, BLOCKING_TIMEOUT_MS) === 'timed-out') {
+      throw this.#error('getMany', `no answer in ${BLOCKING_TIMEOUT_MS} ms`);
+    }
     for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { readonly message: StoreAnswer } | undefined;
-      if (received === undefined)
-        throw new ExternalError('STORAGE', `the state store in ${this.#directory} does not answer`);
-      const { message } = received;
-      if (message.id !== id) {
-        this.#onAnswer(message);
+      const received = receiveMessageOnPort(this.#port) as { readonly message: RocksDbAnswer } | undefined;
+      if (received === undefined) throw this.#error('getMany', 'no answer');
+      const answer = received.message;
+      if (answer.id !== id) {
+        // Of an earlier request, which waits for it asynchronously.
+        this.#settle(answer);
         continue;
       }
-      if (message.error !== undefined) throw this.#failed(message.error);
-      return unpackValues(message.bytes!);
+      if (answer.error !== undefined) throw this.#error('getMany', answer.error);
+      return unpackValues(answer.content);
     }
   }
 
   async write(batch: readonly PageWrite[]): Promise<void> {
-    await this.#request('write', packWrites(batch));
+    if (batch.length === 0) return this.#assertOpen();
+    await this.#ask('write', packWrites(batch));
   }
 
-  async *iterate(start: Uint8Array, end: Uint8Array): AsyncIterable<PageEntry> {
+  async *iterate(start: Uint8Array, end: Uint8Array): AsyncGenerator<PageEntry> {
     let from = start;
     for (;;) {
-      const entries = unpackEntries((await this.#request('scan', packKeys([from, end]), SCAN_ENTRIES))!);
+      const entries = unpackEntries(await this.#ask('iterate', packRange(from, end, ITERATE_ENTRIES)));
       yield* entries;
-      if (entries.length < SCAN_ENTRIES) return;
+      if (entries.length < ITERATE_ENTRIES) return;
       // The smallest key behind the last one.
-      from = Buffer.concat([entries.at(-1)!.key, Buffer.of(0)]);
+      from = Buffer.concat([entries[entries.length - 1]!.key, Buffer.alloc(1)]);
     }
   }
 
   async deleteRange(start: Uint8Array, end: Uint8Array): Promise<void> {
-    await this.#request('delete-range', packKeys([start, end]));
+    await this.#ask('deleteRange', packRange(start, end, 0));
   }
 
   memoryBytes(): number {
-    return ROCKSDB_MEMORY_BYTES;
+    return this.#memoryBytes;
   }
 
+  /** Closes the database, removes its folder and ends the thread. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    const closed = this.#request('close', NOTHING);
+    const closed = this.#ask('close', NOTHING);
     this.#isClosed = true;
-    await closed;
-    this.#port.close();
-    await this.#worker.terminate();
-    rmSync(this.#directory, { recursive: true, force: true });
+    try {
+      await closed;
+    } finally {
+      await this.#thread.terminate();
+      this.#port.close();
+    }
   }
 
-  #request(operation: StoreOperation, bytes: ArrayBuffer, limit: number = 0): Promise<ArrayBuffer | undefined> {
-    this.#checkOpen();
-    const id = this.#send(operation, bytes, limit, undefined);
-    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  // Not async: what is sent is sent before the caller goes on.
+  #ask(operation: RocksDbOperation, content: ArrayBuffer): Promise<ArrayBuffer> {
+    try {
+      this.#assertOpen();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const id = this.#send(operation, content, false);
+    if (this.#waiting.size === 0) this.#port.ref();
+    return new Promise<ArrayBuffer>((resolve, reject) => {
+      this.#waiting.set(id, {
+        resolve,
+        reject: (error) => reject(this.#error(operation, error)),
+      });
+    });
   }
 
-  #send(operation: StoreOperation, bytes: ArrayBuffer, limit: number, signal: SharedArrayBuffer | undefined): number {
+  #send(operation: RocksDbOperation, content: ArrayBuffer, isBlocking: boolean): number {
     const id = this.#nextId++;
-    const request: StoreRequest = { id, operation, bytes, signal, limit };
-    this.#port.postMessage(request, bytes === NOTHING ? [] : [bytes]);
-    this.#port.ref(); // An answer is awaited: the process must not end before it.
+    const request: RocksDbRequest = { id, operation, content, isBlocking };
+    this.#port.postMessage(request, content.byteLength > 0 ? [content] : []);
     return id;
   }
 
-  #onAnswer(answer: StoreAnswer): void {
+  #settle(answer: RocksDbAnswer): void {
+    this.#memoryBytes = answer.memoryBytes;
     const waiting = this.#waiting.get(answer.id);
+    if (waiting === undefined) return;
     this.#waiting.delete(answer.id);
     if (this.#waiting.size === 0) this.#port.unref();
-    if (answer.error === undefined) waiting?.resolve(answer.bytes);
-    else waiting?.reject(this.#failed(answer.error));
+    if (answer.error === undefined) waiting.resolve(answer.content);
+    else waiting.reject(answer.error);
   }
 
-  #onFailure(error: unknown): void {
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#failed(String(error)));
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
 
-  #failed(reason: string): ExternalError {
-    return new ExternalError(
-      /no space/i.test(reason) ? 'STORAGE_FULL' : 'STORAGE',
-      `the state store in ${this.#directory} failed: ${reason}`,
-    );
+  #error(operation: RocksDbOperation, reason: unknown): ExternalError {
+    const text = reason instanceof Error ? reason.message : String(reason);
+    const code = /no space/i.test(text) ? 'STORAGE_FULL' : 'STORAGE';
+    return new ExternalError(code, `the state store in ${this.#path} failed (${operation}): ${text}`, {
+      hint: 'Give another --data folder, or check its permissions and free space.',
+    });
   }
 
-  #checkOpen(): void {
-    if (this.#isClosed) throw new StateClosedError('page store');
+  #assertOpen(): void {
+    if (this.#isClosed) throw new StateClosedError('rocksdb page store');
+    if (this.#failure !== undefined) throw this.#error('write', this.#failure);
   }
 }

@@ -1,98 +1,149 @@
-import { type MessagePort, workerData } from 'node:worker_threads';
+/**
+ * The thread that owns a RocksDB database. It takes requests in order, one at a time, so that a read sees every write sent
+ * before it. Started by `RocksDbPageStore`.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
 import RocksDB from 'rocksdb-native';
+import { unreachable } from '../../engine/base/assert.ts';
 import {
-  packEntries,
   packValues,
-  type StoreAnswer,
-  type StoreRequest,
+  packWrites,
   unpackKeys,
+  unpackRange,
   unpackWrites,
-} from './store-messages.ts';
+  type RocksDbAnswer,
+  type RocksDbRequest,
+  type RocksDbThreadData,
+} from './rocksdb-messages.ts';
 
-/** The thread that owns one RocksDB database: takes requests from its user's thread, in order. */
-const { directory, port } = workerData as { readonly directory: string; readonly port: MessagePort };
-const database = new RocksDB(directory);
-await database.ready();
+/** Entries per turn of an iteration inside the database. */
+const ITERATOR_CAPACITY = 256;
+/** Writes between two looks at the memory of the database. */
+const MEMORY_LOOK_WRITES = 64;
+const NOTHING = new ArrayBuffer(0);
 
-/** Settles when the last write has been applied: what comes after must see it. */
-let lastWrite: Promise<void> = Promise.resolve();
+const { path, writeBufferBytes, signal, port } = workerData as RocksDbThreadData;
+const signalWord = new Int32Array(signal);
 
-port.on('message', (request: StoreRequest) => void answer(request));
-port.postMessage({ id: -1, bytes: undefined, error: undefined } satisfies StoreAnswer);
+const opened = open();
+let memoryBytes = 0;
+let writes = 0;
 
-async function answer(request: StoreRequest): Promise<void> {
-  let result: StoreAnswer;
+let last: Promise<void> = opened.then(
+  () => undefined,
+  () => undefined,
+);
+port.on('message', (request: RocksDbRequest) => {
+  last = last.then(() => answer(request));
+});
+
+// A failure is told with every answer: a client that sleeps must be woken.
+async function open(): Promise<RocksDB> {
+  // A working store, not a durable copy: it starts empty.
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  const database = new RocksDB(path, {
+    writeBufferSize: writeBufferBytes,
+    maxWriteBufferNumber: 3,
+    maxBackgroundJobs: 2,
+    tableBlockSize: 4096,
+    optimizeFiltersForMemory: true,
+    avoidFlushDuringShutdown: true,
+  });
+  await database.ready();
+  return database;
+}
+
+async function answer(request: RocksDbRequest): Promise<void> {
+  let content = NOTHING;
+  let error: string | undefined = undefined;
   try {
-    result = { id: request.id, bytes: await carryOut(request), error: undefined };
-  } catch (error) {
-    result = { id: request.id, bytes: undefined, error: (error as Error).message };
+    content = await serve(await opened, request);
+  } catch (thrown) {
+    error = thrown instanceof Error ? thrown.message : String(thrown);
   }
-  port.postMessage(result, result.bytes === undefined ? [] : [result.bytes]);
-  if (request.signal !== undefined) {
-    const signal = new Int32Array(request.signal);
-    Atomics.store(signal, 0, 1);
-    Atomics.notify(signal, 0);
-  }
-  if (request.operation === 'close') port.close();
+  const reply: RocksDbAnswer = { id: request.id, error, content, memoryBytes };
+  port.postMessage(reply, content.byteLength > 0 ? [content] : []);
+  if (!request.isBlocking) return;
+  Atomics.store(signalWord, 0, 1);
+  Atomics.notify(signalWord, 0);
 }
 
-async function carryOut(request: StoreRequest): Promise<ArrayBuffer | undefined> {
-  switch (request.operation) {
-    case 'get':
-      await lastWrite;
-      return await getMany(unpackKeys(request.bytes));
+async function serve(database: RocksDB, { operation, content }: RocksDbRequest): Promise<ArrayBuffer> {
+  switch (operation) {
+    case 'getMany':
+      return getMany(database, content);
     case 'write':
-      return await afterLastWrite(() => write(request.bytes));
-    case 'delete-range':
-      return await afterLastWrite(() => deleteRange(request.bytes));
-    case 'scan':
-      await lastWrite;
-      return await scan(request.bytes, request.limit);
+      return write(database, content);
+    case 'iterate':
+      return iterate(database, content);
+    case 'deleteRange':
+      return deleteRange(database, content);
     case 'close':
-      return await afterLastWrite(() => database.close({ force: true }));
+      await database.close();
+      rmSync(path, { recursive: true, force: true });
+      return NOTHING;
+    default:
+      return unreachable(operation);
   }
 }
 
-async function afterLastWrite(operation: () => Promise<void>): Promise<undefined> {
-  lastWrite = lastWrite.then(operation);
-  const write = lastWrite;
-  lastWrite = write.catch(() => {}); // A failed write is reported to who asked for it, not to the next.
-  await write;
-}
-
-async function getMany(keys: readonly Buffer[]): Promise<ArrayBuffer> {
+async function getMany(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+  const keys = unpackKeys(content);
+  if (keys.length === 0) return packValues([]);
   const batch = database.read({ capacity: keys.length });
-  const values = keys.map((key) => batch.get(key));
-  await batch.flush();
-  const packed = packValues(await Promise.all(values));
-  batch.destroy();
-  return packed;
-}
-
-async function write(bytes: ArrayBuffer): Promise<void> {
-  const writes = unpackWrites(bytes);
-  const batch = database.write({ capacity: writes.length });
-  for (const { key, value } of writes) {
-    if (value === undefined) batch.tryDelete(key);
-    else batch.tryPut(key, value);
+  try {
+    const values = Promise.all(keys.map((key) => batch.get(key)));
+    await batch.flush();
+    return packValues(await values);
+  } finally {
+    batch.destroy();
   }
-  await batch.flush();
-  batch.destroy();
 }
 
-async function deleteRange(bytes: ArrayBuffer): Promise<void> {
-  const [start, end] = unpackKeys(bytes);
-  const batch = database.write({ capacity: 1 });
-  batch.tryDeleteRange(start!, end!);
-  await batch.flush();
-  batch.destroy();
+async function write(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+  const batch = database.write({ capacity: new DataView(content).getUint32(0, true) });
+  try {
+    unpackWrites(content, (key, value) => {
+      if (value === undefined) batch.tryDelete(key);
+      else batch.tryPut(key, value);
+    });
+    await batch.flush();
+  } finally {
+    batch.destroy();
+  }
+  if (writes++ % MEMORY_LOOK_WRITES === 0) memoryBytes = await lookAtMemory(database);
+  return NOTHING;
 }
 
-async function scan(bytes: ArrayBuffer, limit: number): Promise<ArrayBuffer> {
-  const [start, end] = unpackKeys(bytes);
-  const entries = [];
-  for await (const { key, value } of database.iterator({ gte: start!, lt: end! }, { limit, capacity: 256 })) {
+async function iterate(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+  const { start, end, limit } = unpackRange(content);
+  const entries: { key: Uint8Array; value: Uint8Array }[] = [];
+  const capacity = Math.min(limit, ITERATOR_CAPACITY);
+  for await (const { key, value } of database.iterator({ gte: start, lt: end }, { capacity, limit })) {
     entries.push({ key, value });
+    if (entries.length === limit) break;
   }
-  return packEntries(entries);
+  return packWrites(entries);
+}
+
+async function deleteRange(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+  const { start, end } = unpackRange(content);
+  const batch = database.write({ capacity: 1 });
+  try {
+    batch.tryDeleteRange(start, end);
+    await batch.flush();
+  } finally {
+    batch.destroy();
+  }
+  return NOTHING;
+}
+
+async function lookAtMemory(database: RocksDB): Promise<number> {
+  let sum = 0;
+  for (const name of ['cur-size-all-mem-tables', 'block-cache-usage', 'estimate-table-readers-mem']) {
+    sum += Number((await database.getProperty(`rocksdb.${name}`)) ?? 0);
+  }
+  return sum;
 }

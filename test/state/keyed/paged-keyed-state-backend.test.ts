@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { keyGroupOf, keyGroupRange } from '../../../state/keyed/key-group.ts';
@@ -11,6 +14,8 @@ import { float64, long, string } from '../../../state/schema/scalars.ts';
 import { record } from '../../../state/schema/record.ts';
 import type { StateFile } from '../../../state/snapshot/state-file.ts';
 import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
+import type { PageStore } from '../../../state/store/page-store.ts';
+import { openRocksDbPageStore } from '../../../state/store/rocksdb-page-store.ts';
 import { MAX_PARALLELISM, Model, NEVER, TTL_MS, type Domain } from './backend-model.ts';
 import { MemoryStorage } from './memory-storage.ts';
 
@@ -179,8 +184,11 @@ interface Kept {
   readonly model: Model;
 }
 
+let nextOperatorId = 0;
+
 class Run {
   readonly storage = new MemoryStorage();
+  readonly store: PageStore;
   readonly cache: CacheSize;
   subtasks: Subtask[] = [];
   model = new Model();
@@ -188,8 +196,9 @@ class Run {
   running: Promise<unknown> = Promise.resolve();
   checkpointId = 0;
 
-  constructor(cache: CacheSize) {
+  constructor(cache: CacheSize, store: PageStore) {
     this.cache = cache;
+    this.store = store;
   }
 
   async start(): Promise<void> {
@@ -206,8 +215,8 @@ class Run {
         maxParallelism: MAX_PARALLELISM,
         keyGroupStart: range.start,
         keyGroupEnd: range.end,
-        store: new HeapPageStore(),
-        storeOperatorId: i,
+        store: this.store,
+        storeOperatorId: nextOperatorId++,
         storage: this.storage,
         restoreFiles: files,
         cache: { decodedBytesMax: 1 << 20, ...this.cache },
@@ -474,8 +483,8 @@ class Run {
   }
 }
 
-async function check(steps: readonly Step[], cache: CacheSize): Promise<void> {
-  const run = new Run(cache);
+async function check(steps: readonly Step[], cache: CacheSize, store: PageStore): Promise<void> {
+  const run = new Run(cache, store);
   await run.start();
   for (const step of steps) {
     await run.step(step);
@@ -488,9 +497,26 @@ async function check(steps: readonly Step[], cache: CacheSize): Promise<void> {
   for (const { backend } of run.subtasks) await backend.close();
 }
 
+const anyRun = [fc.array(anyStep, { maxLength: 60 }), anyCache] as const;
+const RUNS = Number(process.env['RUNS'] ?? 100);
+
 test('any sequence of accesses, timers, snapshots and rescales does what a plain map and a sorted list do', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), anyCache, (steps, cache) => check(steps, cache)),
-    { numRuns: Number(process.env['RUNS'] ?? 150) },
+    fc.asyncProperty(...anyRun, (steps, cache) => check(steps, cache, new HeapPageStore())),
+    { numRuns: RUNS },
   );
-}, 300_000);
+}, 600_000);
+
+test('so does it over RocksDB', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'tidemark-state-'));
+  const store = await openRocksDbPageStore({ directory: join(path, 'store') });
+  try {
+    await fc.assert(
+      fc.asyncProperty(...anyRun, (steps, cache) => check(steps, { ...cache, encodedBytesMax: 1 }, store)),
+      { numRuns: RUNS / 5 },
+    );
+  } finally {
+    await store.close();
+    rmSync(path, { recursive: true, force: true });
+  }
+}, 600_000);
