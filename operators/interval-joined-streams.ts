@@ -200,7 +200,9 @@ export class OuterIntervalJoin<L, R, PL, PR> {
           upperMs,
           allowedLatenessMs,
           cleanupIntervalMs,
-          watermarkDelayMs: Math.max(upperMs, -lowerMs, 0) + allowedLatenessMs + cleanupIntervalMs,
+          isPrompt: true,
+          // One more than Flink's: a row expires 1 ms after its interval, and must not come behind its own time then.
+          watermarkDelayMs: Math.max(upperMs, -lowerMs, 0) + allowedLatenessMs + cleanupIntervalMs + 1,
           emitUnmatched,
           leftSchema,
           rightSchema,

@@ -26,6 +26,11 @@ export interface OuterIntervalJoinOptions<L, R, OUT> {
   readonly allowedLatenessMs: number;
   /** Expired rows of a key are collected this much later, in one go. */
   readonly cleanupIntervalMs: number;
+  /**
+   * True: a padded row comes out as soon as it has expired. False is Flink's way: only the first row buffered sets the
+   * timer of its key and side, so a row that came after it but is older waits for that one, and may come out late.
+   */
+  readonly isPrompt: boolean;
   /** How far the watermark that goes on lags behind, so that padded rows are not late. */
   readonly watermarkDelayMs: number;
   readonly emitUnmatched: EmitUnmatched;
@@ -55,7 +60,8 @@ export class OuterIntervalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
 
   constructor(options: OuterIntervalJoinOptions<L, R, OUT>) {
     super();
-    const { joinType, lowerMs, upperMs, allowedLatenessMs, cleanupIntervalMs, leftSchema, rightSchema } = options;
+    const { joinType, lowerMs, upperMs, allowedLatenessMs, cleanupIntervalMs, isPrompt, leftSchema, rightSchema } =
+      options;
     if (!(lowerMs <= upperMs)) {
       throw new UserError(
         'CONFIGURATION',
@@ -73,6 +79,7 @@ export class OuterIntervalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
       sizeMs: upperMs,
       allowedLatenessMs,
       cleanupIntervalMs,
+      isPrompt,
     });
     this.#right = new OuterJoinSide({
       name: 'right',
@@ -82,6 +89,7 @@ export class OuterIntervalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
       sizeMs: -lowerMs,
       allowedLatenessMs,
       cleanupIntervalMs,
+      isPrompt,
     });
   }
 

@@ -33,6 +33,8 @@ export interface OuterJoinSideOptions<T> {
   readonly sizeMs: number;
   readonly allowedLatenessMs: number;
   readonly cleanupIntervalMs: number;
+  /** A row that expires before the one the pending timer is for brings the timer forward. */
+  readonly isPrompt: boolean;
 }
 
 const NO_ROWS: readonly never[] = [];
@@ -89,6 +91,9 @@ export class OuterJoinSide<T> {
       this.#buffer.update({ cleanupAtMs: this.#registerCleanup(timestampMs), rows: [row] });
     } else {
       insertRow(buffer.rows, row);
+      if (this.#options.isPrompt && this.#cleanupTimeMs(timestampMs) < buffer.cleanupAtMs) {
+        buffer.cleanupAtMs = this.#registerCleanup(timestampMs);
+      }
       this.#buffer.update(buffer);
     }
     return true;
@@ -110,8 +115,12 @@ export class OuterJoinSide<T> {
   }
 
   #registerCleanup(timestampMs: number): number {
-    const cleanupAtMs = Math.min(timestampMs + this.#retentionMs + this.#options.cleanupIntervalMs, MAX_TIMESTAMP_MS);
+    const cleanupAtMs = this.#cleanupTimeMs(timestampMs);
     this.#timers.registerEventTimeTimer(this.#options.namespace, cleanupAtMs);
     return cleanupAtMs;
+  }
+
+  #cleanupTimeMs(timestampMs: number): number {
+    return Math.min(timestampMs + this.#retentionMs + this.#options.cleanupIntervalMs, MAX_TIMESTAMP_MS);
   }
 }

@@ -18,12 +18,18 @@ const NOT_COVERED = new Set([
   'keyGroupRange',
   'keyedBroadcastProcess',
   'temporalJoin',
-  'trigger',
   'ttlValueState',
   'twoPhaseCommitSink',
 ]);
 
-const ON_KEYED_STATE = new Set(['window', 'intervalJoin', 'intervalJoinOuter', 'keyedProcess', 'keyedCoProcess']);
+const ON_KEYED_STATE = new Set([
+  'window',
+  'intervalJoin',
+  'intervalJoinOuter',
+  'keyedProcess',
+  'keyedCoProcess',
+  'trigger',
+]);
 
 for (const [type, ofType] of Map.groupBy(vectors, (vector) => vector.operator.type)) {
   if (NOT_COVERED.has(type)) continue;

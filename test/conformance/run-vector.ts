@@ -4,6 +4,7 @@ import { NotCovered, Observed } from './observed.ts';
 import * as joins from './types/joins.ts';
 import * as process from './types/process.ts';
 import * as time from './types/time.ts';
+import { trigger } from './types/trigger.ts';
 import { window } from './types/window.ts';
 import {
   mergeWindows,
@@ -19,6 +20,7 @@ const TYPES: Readonly<Record<string, VectorType>> = {
   ...time,
   ...process,
   ...joins,
+  trigger,
   window,
   windowAssigner,
   windowStart,

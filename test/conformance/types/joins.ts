@@ -55,6 +55,7 @@ export const intervalJoinOuter: VectorType = (vector, observed, backend) => {
         allowedLatenessMs: (allowedLateness ?? 0) as number,
         cleanupIntervalMs: (minCleanUpInterval ?? 0) as number,
         watermarkDelayMs: (watermarkDelay ?? 0) as number,
+        isPrompt: false,
         emitUnmatched: 'final',
         leftSchema: AnyJson,
         rightSchema: AnyJson,

@@ -146,6 +146,6 @@ export function parseWindow([start, end]: VectorWindow): TimeWindow {
   return new TimeWindow(timeMs(start), timeMs(end));
 }
 
-function printWindow({ startMs, endMs }: TimeWindow): VectorWindow {
+export function printWindow({ startMs, endMs }: TimeWindow): VectorWindow {
   return [printTime(startMs), printTime(endMs)];
 }
