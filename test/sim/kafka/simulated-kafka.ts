@@ -23,6 +23,8 @@ export interface KafkaFaults {
   readonly endLost?: number | undefined;
   /** A commit or abort is carried out and its answer lost. */
   readonly endAnswerLost?: number | undefined;
+  /** A commit or abort is given up by the client and carried out later, unless the producer is fenced by then. */
+  readonly endDelayed?: number | undefined;
   /** A producer cannot be opened. */
   readonly open?: number | undefined;
 }
@@ -187,6 +189,14 @@ export class SimulatedKafka {
 
   endTransaction(transactionalId: string, producer: BatchProducer, isCommit: boolean): void {
     this.#end(this.#current(transactionalId, producer), isCommit);
+  }
+
+  /** The same some time later; then without effect if the producer has been fenced meanwhile. */
+  endTransactionLater(transactionalId: string, producer: BatchProducer, isCommit: boolean): void {
+    this.#environment.scheduler.setTimer(this.#random.below(100), () => {
+      const known = this.#transactionals.get(transactionalId)!;
+      if (known.epoch === producer.producerEpoch && known.isOpen) this.#end(known, isCommit);
+    });
   }
 
   #current(transactionalId: string, producer: BatchProducer): Transactional {

@@ -77,6 +77,10 @@ export class SimulatedProducer implements KafkaProducer {
     await this.#kafka.latency();
     if (this.#hasJoined) {
       if (!this.#kafka.isAnyUp || this.#kafka.isFaulty('endLost')) throw this.#unknown();
+      if (this.#kafka.isFaulty('endDelayed')) {
+        this.#kafka.endTransactionLater(this.#transactionalId!, this.#producer, isCommit);
+        throw this.#unknown();
+      }
       this.#kafka.endTransaction(this.#transactionalId!, this.#producer, isCommit);
       await this.#kafka.latency();
       if (this.#kafka.isFaulty('endAnswerLost')) throw this.#unknown();
