@@ -24,6 +24,8 @@ export class ModelKey {
   average: Map<Namespace, [number, number]> = new Map();
   seen: StampedNumber | undefined = undefined;
   recent: StampedNumber[] = [];
+  /** Whether it ever held what expires. */
+  everExpiring = false;
   timers: { event: ModelTimer[]; processing: ModelTimer[] } = { event: [], processing: [] };
 }
 
@@ -82,6 +84,21 @@ export class Model {
       (first, [, state]) => Math.min(first, state.timers[domain][0]?.ts ?? Infinity),
       Infinity,
     );
+  }
+
+  /** Keys with state that does not expire or timers, and those with nothing but state that may have expired. */
+  keyCount(from: number, to: number): { readonly surely: number; readonly perhaps: number } {
+    let surely = 0;
+    let perhaps = 0;
+    for (const [, state] of this.#inRange(from, to)) {
+      const isSure =
+        state.value !== undefined ||
+        state.list.length + state.map.size + state.sum.size + state.average.size > 0 ||
+        state.timers.event.length + state.timers.processing.length > 0;
+      if (isSure) surely++;
+      else if (state.everExpiring) perhaps++;
+    }
+    return { surely, perhaps };
   }
 
   isExpired(stamped: StampedNumber, now: number): boolean {
