@@ -88,7 +88,7 @@ function describe(
   counts: readonly [string, number][],
   total: unknown,
 ): string {
-  return JSON.stringify([key, last ?? null, values, counts.toSorted(), total ?? null]);
+  return JSON.stringify([key, last ?? null, values, counts.toSorted(([a], [b]) => (a < b ? -1 : 1)), total ?? null]);
 }
 
 /** The same, with plain variables and one list of timers that is searched from the start each time. */

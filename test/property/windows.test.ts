@@ -106,7 +106,9 @@ async function replay(
 const sorted = (results: readonly Result[][], byArrival: boolean): unknown =>
   results.map((step) =>
     step
-      .map(([key, values, timestampMs]) => JSON.stringify([timestampMs, key, byArrival ? values : values.toSorted()]))
+      .map(([key, values, timestampMs]) =>
+        JSON.stringify([timestampMs, key, byArrival ? values : values.toSorted((a, b) => a - b)]),
+      )
       .toSorted(),
   );
 
