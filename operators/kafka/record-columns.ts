@@ -14,6 +14,9 @@ import {
 } from './record-batch.ts';
 import type { KafkaHeader } from './record-batch-builder.ts';
 
+/** Length, attributes, time, offset, key, value and headers take a byte each at least. */
+const RECORD_BYTES_MIN = 7;
+
 /**
  * The records of one batch as parallel arrays of positions in `bytes`: no object and no copy per record. Reused from
  * batch to batch, so nothing in it may be kept.
@@ -42,9 +45,7 @@ export class RecordColumns {
     const recordCount = batches.readInt32BE(at + RECORD_COUNT_AT);
     const attributes = batches.readInt16BE(at + ATTRIBUTES_AT);
     const batchEnd = at + BATCH_PREFIX_BYTES + batches.readInt32BE(at + BATCH_LENGTH_AT);
-    if (recordCount < 0) throw contradiction(`${recordCount} records`);
-    if (recordCount > this.offsets.length) this.#grow(recordCount);
-    this.count = recordCount;
+    this.count = 0;
     let start = at + BATCH_HEADER_BYTES;
     let end = batchEnd;
     this.bytes = batches;
@@ -54,6 +55,11 @@ export class RecordColumns {
       start = 0;
       end = this.bytes.length;
     }
+    if (recordCount < 0 || recordCount * RECORD_BYTES_MIN > end - start) {
+      throw contradiction(`${recordCount} records in ${end - start} bytes`);
+    }
+    if (recordCount > this.offsets.length) this.#grow(recordCount);
+    this.count = recordCount;
     decodeRecords(this, start, end, readInt64(batches, at), readInt64(batches, at + BASE_TIMESTAMP_AT));
     if ((attributes & LOG_APPEND_TIME) !== 0) {
       this.timestampsMs.fill(readInt64(batches, at + MAX_TIMESTAMP_AT), 0, recordCount);
