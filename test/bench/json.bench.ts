@@ -2,15 +2,17 @@
  * Reading JSON lines of a 15-field impression: our scanner against JSON.parse.
  * Run: npm run bench -- json    Unit: CPU ns per record    TIDEMARK_BENCH=test: tiny sizes
  */
+import { ByteWriter } from '../../engine/base/bytes.ts';
 import { DecodeOutput } from '../../operators/format/decode-format.ts';
 import { PLAIN_JSON } from '../../operators/format/json/from-json.ts';
 import { createFromJson } from '../../operators/format/json/generate-from-json.ts';
 import { json, jsonLines } from '../../operators/format/json/json.ts';
+import { jsonEncoder } from '../../operators/format/json/json-encode.ts';
 import { JsonLinesDecoder } from '../../operators/format/json/json-lines-decoder.ts';
 import { optional } from '../../state/schema/optional.ts';
 import { pick, record } from '../../state/schema/record.ts';
 import { long, string, timestampMs } from '../../state/schema/scalars.ts';
-import type { Schema } from '../../state/schema/schema.ts';
+import type { Infer, Schema } from '../../state/schema/schema.ts';
 import { shapeOf } from '../../state/schema/shape-schema.ts';
 
 const Impression = record('Impression', {
@@ -115,5 +117,20 @@ const convert = createFromJson<object>(shapeOf(Impression), PLAIN_JSON);
 bench('JSON.parse per 128 lines, checked', () => {
   for (const text of texts)
     for (const value of JSON.parse(text.toString()) as unknown[]) sink += convert(value) === undefined ? 0 : 1;
+});
+const values = lines.map((line) => JSON.parse(line) as Infer<typeof Impression>);
+const writer = new ByteWriter(1 << 20);
+const encoder = jsonEncoder(Impression);
+bench('encode ours', () => {
+  writer.clear();
+  for (const value of values) encoder.encode(writer, value);
+});
+bench('encode JSON.stringify into a buffer', () => {
+  writer.clear();
+  for (const value of values) {
+    const text = JSON.stringify(value);
+    writer.ensure(text.length * 3);
+    writer.length += writer.buffer.write(text, writer.length);
+  }
 });
 if (sink === 0) console.log('nothing was done');

@@ -27,6 +27,11 @@ export const TRUE_WORD = 0x6575_7274;
 export const FALS_WORD = 0x736c_6166;
 export const NULL_WORD = 0x6c6c_756e;
 
+/** Whether one of the four bytes of a word is a quote, a backslash or a control character. */
+export function hasEscaped(word: number): boolean {
+  return ((((word ^ TWOS) - BELOW) | ((word ^ BACKSLASHES) - ONES)) & ~word & HIGHS) !== 0;
+}
+
 let isAllAscii = false;
 
 /**

@@ -13,7 +13,7 @@ export function toJson(shape: Shape, value: unknown, isIso: boolean, names: Read
     case 'double':
       return Number.isFinite(value) ? value : String(value);
     case 'timestamp':
-      return isIso ? new Date(value as number).toISOString() : value;
+      return isIso && hasCalendarTime(value as number) ? new Date(value as number).toISOString() : value;
     case 'bytes':
     case 'fixed':
       return Buffer.from(value as Uint8Array).toString('base64');
@@ -50,4 +50,9 @@ function recordToJson(
     json[Object.hasOwn(names, field.name) ? names[field.name]! : field.name] = toJson(field.shape, item, isIso, {});
   }
   return json;
+}
+
+/** Whether a JavaScript date can be made of a time: within 100 million days of the epoch. */
+export function hasCalendarTime(ms: number): boolean {
+  return ms <= 8.64e15 && ms >= -8.64e15;
 }

@@ -14,6 +14,8 @@ import { optional } from '../../../state/schema/optional.ts';
 import { record } from '../../../state/schema/record.ts';
 import { boolean, bytes, float64, int, long, string, timestampMs } from '../../../state/schema/scalars.ts';
 import { union } from '../../../state/schema/union.ts';
+import { shapeOf } from '../../../state/schema/shape-schema.ts';
+import { toJson } from '../../../operators/format/json/to-json.ts';
 import { arbitraryRecord } from '../../state/schema/arbitrary-schema.ts';
 
 const Geo = record('Geo', { country: string(), city: optional(string()) });
@@ -244,6 +246,60 @@ test('what the encoder writes is read back, for any schema and value', () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test('the generated encoder writes what JSON.stringify writes', () => {
+  const cases = arbitraryRecord(2).chain((schemaCase) =>
+    fc.record({ schema: fc.constant(schemaCase.schema), value: schemaCase.value, isIso: fc.boolean() }),
+  );
+  fc.assert(
+    fc.property(cases, ({ schema, value, isIso }) => {
+      const writer = new ByteWriter(1);
+      jsonEncoder(schema, { timestamps: isIso ? 'iso' : 'epochMs' }).encode(writer, value);
+      const plain = JSON.stringify(toJson(shapeOf(schema), value, isIso, {}));
+      expect(writer.copy().toString()).toBe(plain.toWellFormed());
+      // In a buffer with other things behind.
+      const large = new ByteWriter(100_000);
+      large.buffer.fill(0x2c);
+      jsonEncoder(schema, { timestamps: isIso ? 'iso' : 'epochMs' }).encode(large, value);
+      expect(large.copy()).toEqual(writer.copy());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a value that does not fit is named, and nothing is written', () => {
+  const writer = new ByteWriter();
+  writer.u8(1);
+  for (const wrong of [
+    { id: 1, at: 1 },
+    { id: 'x', at: 0.5 },
+    { id: 'x', at: 1, geo: { country: 5 } },
+    null,
+    { id: 'x', at: 1, price: 1 },
+  ]) {
+    expect(() => jsonEncoder(Impression).encode(writer, wrong as never)).toThrow(/Impression.*: expected/);
+  }
+  expect(writer.length).toBe(1);
+});
+
+test.each([
+  0,
+  -1,
+  9,
+  10,
+  99,
+  123_456_789,
+  999_999_999,
+  1e9,
+  1_767_225_600_000,
+  2 ** 53 - 1,
+  -(2 ** 53) + 1,
+  100_000_000_005,
+])('the integer %d', (value) => {
+  const writer = new ByteWriter();
+  jsonEncoder(long()).encode(writer, value);
+  expect(writer.copy().toString()).toBe(String(value));
 });
 
 /** JSON keeps no lone surrogates as UTF-8 and no negative zero. */
