@@ -25,5 +25,6 @@ export {
   warehouseColumns,
   type WarehouseDialect,
 } from './schema/warehouse-types.ts';
+export { sparkSchema, type SparkStruct, type SparkType } from './schema/spark-schema.ts';
 export type { ObjectEntry, ObjectStorage, PutCondition, StoredObject } from './storage/object-storage.ts';
 export { openStorage, type StorageOptions } from './storage/storage-url.ts';
