@@ -106,3 +106,21 @@ export {
 } from './window/window-function.ts';
 export { fileSource } from './source/file/file-source.ts';
 export type { FileSourceOptions, UndecodableFileRecord } from './source/file/file-source-options.ts';
+export { avroBinary, avroBinaryEncoder, type AvroBinaryOptions } from './format/avro/avro-binary.ts';
+export { avroContainer } from './format/avro/avro-container.ts';
+export { AvroContainerWriter, type AvroContainerWriterOptions } from './format/avro/avro-container-writer.ts';
+export { confluentAvro, confluentAvroEncoder } from './format/avro/confluent-avro.ts';
+export { HttpSchemaRegistry, type HttpSchemaRegistryOptions } from './format/avro/http-schema-registry.ts';
+export {
+  lengthPrefixedAvro,
+  lengthPrefixedAvroEncoder,
+  type LengthPrefixedAvroOptions,
+} from './format/avro/length-prefixed-avro.ts';
+export { MemorySchemaRegistry, type SchemaRegistry } from './format/avro/schema-registry.ts';
+export { csv, type CsvOptions } from './format/csv/csv.ts';
+export { csvEncoder, type CsvEncodeOptions } from './format/csv/csv-encode.ts';
+export { DecodeError, type DecodeErrorDetails, type DecodeReason } from './format/decode-error.ts';
+export { DecodeOutput, type DecodeFormat, type Framing, type RecordDecoder } from './format/decode-format.ts';
+export type { EncodeFormat } from './format/encode-format.ts';
+export { json, jsonLines, type JsonOptions } from './format/json/json.ts';
+export { jsonEncoder, type JsonEncodeOptions } from './format/json/json-encode.ts';
