@@ -16,7 +16,7 @@ export async function startCompanion(
   const lake = params.lake ?? `${dataDirectory}/lake`;
   if (params.warehouse !== undefined)
     return new AttributionCompanion(params, lake, params.warehouse, () => Promise.resolve());
-  const postgres = await startEmbeddedPostgres({ environment, directory: `${dataDirectory}/warehouse` });
+  const postgres = await startEmbeddedPostgres({ environment, dataDirectory: `${dataDirectory}/warehouse` });
   return new AttributionCompanion(params, lake, postgres.url, () => postgres.stop());
 }
 
