@@ -7,6 +7,7 @@ import definitions, { type KafkajsProtocol } from 'kafkajs/src/protocol/requests
 import type { Environment } from '../../engine/base/environment.ts';
 import { ExternalError, type TidemarkError, UserError } from '../../engine/base/errors.ts';
 import type { Logger } from '../../engine/base/logger.ts';
+import { formatBrokerAddress, parseBrokerAddress } from './broker-address.ts';
 import { isTransient, KAFKA_ERROR, KafkaResponseError, toTidemarkError } from './kafka-errors.ts';
 import {
   BACKOFF_FIRST_MS,
@@ -18,7 +19,7 @@ import {
 } from './limits.ts';
 
 export interface ClusterOptions {
-  /** `host:port`, one or more. */
+  /** Addresses as `parseBrokerAddress` reads them, at least one. */
   readonly brokers: readonly string[];
   readonly clientId: string;
   /** Options of `tls.connect`, or true. */
@@ -64,9 +65,7 @@ export class ClusterClient {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#seeds = options.brokers.map(checkedAddress);
-    if (this.#seeds.length === 0)
-      throw new UserError('CONFIGURATION', 'brokers is empty, expected at least one host:port');
+    this.#seeds = options.brokers;
     this.description = `Kafka at ${this.#seeds.join(', ')}`;
     this.#kafkajsLogger = loggers.createLogger({
       level: loggers.LEVELS.WARN,
@@ -156,7 +155,7 @@ export class ClusterClient {
   }
 
   learnAddress(nodeId: number, host: string, port: number): void {
-    this.#addressByNode.set(nodeId, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+    this.#addressByNode.set(nodeId, formatBrokerAddress(host, port));
   }
 
   async close(): Promise<void> {
@@ -188,7 +187,7 @@ export class ClusterClient {
   }
 
   async #open(address: string): Promise<Broker> {
-    const { host, port } = splitAddress(address);
+    const { host, port } = parseBrokerAddress(address);
     const { clientId, ssl, sasl } = this.#options;
     const connectionPool = new ConnectionPool({
       host,
@@ -264,17 +263,4 @@ async function disconnect(broker: Broker): Promise<void> {
     connection.socket?.destroy();
   }
   await Promise.all(pool.map((connection) => connection.disconnect()));
-}
-
-function checkedAddress(address: string): string {
-  const { host, port } = splitAddress(address);
-  if (host === '' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new UserError('CONFIGURATION', `expected a broker as host:port, found '${address}'`);
-  }
-  return address;
-}
-
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const colonAt = address.lastIndexOf(':');
-  return { host: address.slice(0, colonAt).replace(/^\[|\]$/g, ''), port: Number(address.slice(colonAt + 1)) };
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../../engine/base/errors.ts';
+import { parseBrokerAddress } from './broker-address.ts';
 import type { KafkaTransportFactory } from './kafka-transport.ts';
 import { KafkajsTransport } from './kafkajs-transport.ts';
 
@@ -16,7 +17,7 @@ export interface KafkaConnectionOptions {
   readonly transport?: KafkaTransportFactory | undefined;
 }
 
-/** @throws UserError CONFIGURATION when a broker's address is malformed. */
+/** @throws UserError CONFIGURATION when brokers is empty or an address is malformed. */
 export function kafkaTransportFactory(options: KafkaConnectionOptions): KafkaTransportFactory {
   if (options.transport !== undefined) return options.transport;
   const brokers = (typeof options.brokers === 'string' ? options.brokers.split(',') : options.brokers)
@@ -25,6 +26,7 @@ export function kafkaTransportFactory(options: KafkaConnectionOptions): KafkaTra
   if (brokers.length === 0) {
     throw new UserError('CONFIGURATION', 'the option brokers is empty', { hint: "Give at least one 'host:port'." });
   }
+  for (const broker of brokers) parseBrokerAddress(broker);
   return ({ environment, logger }) =>
     new KafkajsTransport({
       brokers,
