@@ -90,7 +90,10 @@ export class ByteReader {
   /** A reader over a large buffer may be moved from one value to the next by setting `offset` and `end`. */
   end: number;
   offset: number;
-  /** One character per byte of `buffer[textStart, textEnd)`: codecs cut short strings from it instead of making each. */
+  /**
+   * One character per byte of `buffer[textStart, textEnd)`: codecs cut short strings from it instead of making each. Who
+   * keeps a reader while the bytes of its buffer change sets `textEnd` to 0.
+   */
   text = '';
   textStart = 0;
   textEnd = 0;

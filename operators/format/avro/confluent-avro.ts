@@ -145,11 +145,6 @@ class ConfluentDecoder<T> implements RecordDecoder<T> {
   }
 }
 
-/** Whether bytes look like a message of this format, and of which schema. */
-export function confluentSchemaId(bytes: Buffer): number | undefined {
-  return bytes.length >= HEADER_BYTES && bytes[0] === MAGIC ? schemaIdAt(bytes, 0) : undefined;
-}
-
 function schemaIdAt(bytes: Buffer, start: number): number {
   return ((bytes[start + 1]! << 24) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 8) | bytes[start + 4]!) >>> 0;
 }

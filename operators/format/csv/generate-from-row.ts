@@ -32,7 +32,8 @@ export function createFromRow<T>(
   return generate<T>(shape, columnByField, twin) ?? twin;
 }
 
-function rowToRecord(
+/** The same step by step: where code generation is forbidden, and to say what is wrong. @throws DecodeError. */
+export function rowToRecord(
   shape: RecordShape,
   columnByField: readonly (number | undefined)[],
   rules: JsonRules,

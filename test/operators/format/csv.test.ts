@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { inferSchema, initParser } from 'udsv';
 import { describe, expect, test } from 'vitest';
-import { ByteWriter } from '../../../engine/base/bytes.ts';
+import { ByteReader, ByteWriter } from '../../../engine/base/bytes.ts';
 import { CollectOutput } from '../../../operators/format/collect-output.ts';
 import { csv } from '../../../operators/format/csv/csv.ts';
 import { csvEncoder } from '../../../operators/format/csv/csv-encode.ts';
+import { createFromRow, rowToRecord } from '../../../operators/format/csv/generate-from-row.ts';
+import { RowScanner } from '../../../operators/format/csv/row-scanner.ts';
 import type { DecodeError } from '../../../operators/format/decode-error.ts';
 import type { DecodeFormat } from '../../../operators/format/decode-format.ts';
 import { withDefault } from '../../../state/schema/attributes.ts';
@@ -14,6 +16,9 @@ import { enumeration } from '../../../state/schema/enumeration.ts';
 import { optional } from '../../../state/schema/optional.ts';
 import { record } from '../../../state/schema/record.ts';
 import { boolean, float64, int, long, string, timestampMs } from '../../../state/schema/scalars.ts';
+import { PLAIN_JSON } from '../../../operators/format/json/from-json.ts';
+import { shapeOf } from '../../../state/schema/shape-schema.ts';
+import type { RecordShape } from '../../../state/schema/shape.ts';
 import { arbitraryRecord } from '../../state/schema/arbitrary-schema.ts';
 
 const Click = record('Click', {
@@ -232,6 +237,65 @@ test('what the encoder writes is read back, for any schema and value', () => {
       expect(JSON.stringify(output.records, bigints)).toEqual(JSON.stringify(values, bigints));
     }),
     { numRuns: 300 },
+  );
+});
+
+test('the generated converter and its interpreted twin agree on any row', () => {
+  const Mixed = record('Mixed', {
+    s: string(),
+    o: optional(string()),
+    i: int(),
+    l: optional(long()),
+    d: withDefault(float64(), 2.5),
+    t: optional(timestampMs()),
+    e: optional(enumeration(['a', 'b'])),
+    b: optional(boolean()),
+    m: optional(decimal(8, 2)),
+    n: withDefault(string(), 'none'),
+  });
+  const shape = shapeOf(Mixed) as RecordShape;
+  const columns = shape.fields.map((_, i) => (i === 9 ? undefined : i));
+  const cell = fc.oneof(
+    fc.constantFrom(
+      '',
+      '""',
+      '1',
+      '-7',
+      ' 3',
+      '12345678901234567',
+      '1.5',
+      '1e3',
+      'a',
+      'b',
+      'yes',
+      '2026-01-01T00:00:00Z',
+      '2026-01-01',
+      '1767225600',
+      '"x""y"',
+      'é',
+    ),
+    fc.integer().map(String),
+    fc.string({ maxLength: 5 }).map((text) => `"${text.replaceAll('"', '""')}"`),
+  );
+  const convert = createFromRow<unknown>(shape, columns, PLAIN_JSON);
+  fc.assert(
+    fc.property(fc.array(cell, { minLength: 9, maxLength: 9 }), (cells) => {
+      const reader = new ByteReader(Buffer.from(cells.join(',')));
+      const row = new RowScanner(0x2c);
+      row.scan(reader, 0, reader.end, true);
+      if (row.count !== 9) return;
+      const outcomes = [() => convert(row, reader), () => rowToRecord(shape, columns, PLAIN_JSON, row, reader)].map(
+        (run) => {
+          try {
+            return run();
+          } catch (error) {
+            return (error as Error).message;
+          }
+        },
+      );
+      expect(outcomes[0]).toEqual(outcomes[1]);
+    }),
+    { numRuns: 2000 },
   );
 });
 

@@ -4,6 +4,8 @@ import { ByteWriter } from '../../../engine/base/bytes.ts';
 import { CollectOutput } from '../../../operators/format/collect-output.ts';
 import type { DecodeError } from '../../../operators/format/decode-error.ts';
 import type { DecodeFormat, Framing } from '../../../operators/format/decode-format.ts';
+import { fromJson, PLAIN_JSON } from '../../../operators/format/json/from-json.ts';
+import { createFromJson } from '../../../operators/format/json/generate-from-json.ts';
 import { json, jsonLines } from '../../../operators/format/json/json.ts';
 import { jsonEncoder } from '../../../operators/format/json/json-encode.ts';
 import { withDefault } from '../../../state/schema/attributes.ts';
@@ -263,6 +265,37 @@ test('the generated encoder writes what JSON.stringify writes', () => {
       large.buffer.fill(0x2c);
       jsonEncoder(schema, { timestamps: isIso ? 'iso' : 'epochMs' }).encode(large, value);
       expect(large.copy()).toEqual(writer.copy());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('the generated converter and its interpreted twin agree on any JSON', () => {
+  const cases = arbitraryRecord(2).chain((schemaCase) =>
+    fc.record({
+      schema: fc.constant(schemaCase.schema),
+      value: schemaCase.value,
+      wrong: fc.jsonValue({ maxDepth: 1 }),
+      at: fc.nat(7),
+    }),
+  );
+  fc.assert(
+    fc.property(cases, ({ schema, value, wrong, at }) => {
+      const shape = shapeOf(schema);
+      const parsed = JSON.parse(JSON.stringify(toJson(shape, value, false, {}))) as Record<string, unknown>;
+      const field = Object.keys(parsed)[at];
+      if (field !== undefined) parsed[field] = wrong;
+      const outcomes = [
+        createFromJson<unknown>(shape, PLAIN_JSON),
+        (json: unknown) => fromJson(shape, json, PLAIN_JSON),
+      ].map((convert) => {
+        try {
+          return convert(parsed);
+        } catch (error) {
+          return (error as Error).message;
+        }
+      });
+      expect(outcomes[0]).toEqual(outcomes[1]);
     }),
     { numRuns: 300 },
   );
