@@ -16,10 +16,12 @@ export interface RedshiftLoadOptions {
   readonly manifestUrl: string;
   readonly iamRole: string;
   /**
-   * Leading sort column: a merge then reads only the blocks of the range that is staged. Only for a column that never
-   * changes for a key.
+   * Smallest and largest value of the leading sort column, as the manifest has them (`ranges`): a merge then reads only the
+   * blocks in between. Only for a column that never changes for a key.
    */
-  readonly rangeColumn?: string | undefined;
+  readonly range?:
+    | { readonly column: string; readonly min: string | number; readonly max: string | number }
+    | undefined;
   /** The Parquet sink's `rowKindColumn`, when its rows have kinds. */
   readonly rowKindColumn?: string | undefined;
 }
@@ -73,7 +75,7 @@ export function redshiftLoad(
   rowCount: number,
 ): RedshiftLoad {
   const { manifestUrl, iamRole, rowKindColumn } = options;
-  if (options.rangeColumn !== undefined) checkColumn(table, options.rangeColumn);
+  if (options.range !== undefined) checkColumn(table, options.range.column);
   const kindColumn = rowKindColumn === undefined ? '' : `, ${quoted(rowKindColumn)} varchar(2)`;
   return {
     begin: ['BEGIN', lockLedger(table.namespace)],
@@ -97,14 +99,14 @@ function append(table: WarehouseTable): string {
   return `INSERT INTO ${qualified(table)} (${columns})\nSELECT ${columns} FROM ${STAGING}`;
 }
 
-function merge(table: WarehouseTable, { rangeColumn, rowKindColumn }: RedshiftLoadOptions): string[] {
+function merge(table: WarehouseTable, { range, rowKindColumn }: RedshiftLoadOptions): string[] {
   const target = qualified(table);
   const columns = table.columns.map((column) => column.name);
   const isSameKey = keysAreEqual(table.key, target, STAGING);
   const inRange =
-    rangeColumn === undefined
+    range === undefined
       ? ''
-      : `\n  AND ${target}.${quoted(rangeColumn)} BETWEEN (SELECT min(${quoted(rangeColumn)}) FROM ${STAGING}) AND (SELECT max(${quoted(rangeColumn)}) FROM ${STAGING})`;
+      : `\n  AND ${target}.${quoted(range.column)} BETWEEN ${bound(range.min)} AND ${bound(range.max)}`;
   const deletions =
     rowKindColumn === undefined
       ? []
@@ -128,4 +130,8 @@ function checkColumn(table: WarehouseTable, name: string): void {
   throw new UserError('CONFIGURATION', `warehouse table ${table.namespace}.${table.name} has no column ${name}`, {
     hint: `Columns: ${table.columns.map((column) => column.name).join(', ')}.`,
   });
+}
+
+function bound(value: string | number): string {
+  return typeof value === 'number' ? String(value) : literal(value);
 }
