@@ -1,6 +1,7 @@
 import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError, UserError } from '../base/errors.ts';
+import { assert } from '../base/assert.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
-import type { CheckpointManifest, LatestPointer } from './manifest.ts';
+import type { CheckpointManifest, LatestPointer, RetainedCheckpoint } from './manifest.ts';
 
 /** What a new attempt knows when it has taken the chain over. */
 export interface Claim {
@@ -13,8 +14,8 @@ export interface Claim {
 }
 
 /**
- * The chain of checkpoints of one job shard in storage: manifests `chk-<id>.json` put if-absent, and the pointer `latest`
- * swapped by compare-and-swap. An attempt owns the chain from its `claim` until another claims it; a swap that loses
+ * The chain of checkpoints of one job shard in storage: manifests `chk-<id>-<attempt>.json` put if-absent, and the pointer
+ * `latest` swapped by compare-and-swap. An attempt owns the chain from its `claim` until another claims it; a swap that loses
  * throws OwnershipLostError.
  */
 export class CheckpointStore {
@@ -43,7 +44,7 @@ export class CheckpointStore {
 
   /** Ids of the checkpoints kept, newest first. */
   get retained(): readonly number[] {
-    return this.#pointer?.retained ?? [];
+    return this.#retained.map(({ checkpointId }) => checkpointId);
   }
 
   /**
@@ -67,8 +68,8 @@ export class CheckpointStore {
     await this.#swap(pointer);
     return {
       attempt,
-      candidates: pointer.retained,
-      lastCheckpointId: Math.max(0, ...pointer.retained, pointer.checkpointId ?? 0),
+      candidates: this.retained,
+      lastCheckpointId: Math.max(0, ...this.retained, pointer.checkpointId ?? 0),
     };
   }
 
@@ -76,35 +77,53 @@ export class CheckpointStore {
   forget(checkpointIds: readonly number[]): void {
     const pointer = this.#pointer;
     if (pointer === undefined) return;
-    this.#pointer = { ...pointer, retained: pointer.retained.filter((id) => !checkpointIds.includes(id)) };
+    this.#pointer = {
+      ...pointer,
+      retained: pointer.retained.filter(({ checkpointId }) => !checkpointIds.includes(checkpointId)),
+    };
   }
 
   /**
    * Stores a complete checkpoint and makes it the newest.
    *
    * @returns the manifests that are no longer retained, for the caller to clean up after.
-   * @throws PreconditionFailedError when the id is taken: use a higher one.
+   * @throws OwnershipLostError when another attempt has claimed the chain.
    */
-  async commit(manifest: CheckpointManifest): Promise<{ readonly dropped: readonly number[] }> {
-    await this.storage.put(this.manifestKey(manifest.checkpointId), encodeJson(manifest), { ifAbsent: true });
-    const all = [manifest.checkpointId, ...this.retained];
-    const retained = all.slice(0, this.#retainedMax);
+  async commit(manifest: CheckpointManifest): Promise<{ readonly dropped: readonly RetainedCheckpoint[] }> {
     const { attempt, checkpointId } = manifest;
+    await this.#putManifest(manifest);
+    const all = [{ checkpointId, attempt }, ...this.#retained];
+    const retained = all.slice(0, this.#retainedMax);
     await this.#swap({ format: 1, attempt, owner: this.#owner, checkpointId, retained });
     return { dropped: all.slice(this.#retainedMax) };
   }
 
-  /** Reads a manifest. Throws CheckpointCorruptError when it is missing or does not parse. */
+  /** Reads the manifest of a retained checkpoint. Throws CheckpointCorruptError when it is missing or does not parse. */
   async read(checkpointId: number): Promise<CheckpointManifest> {
-    const key = this.manifestKey(checkpointId);
+    const retained = this.#retained.find((candidate) => candidate.checkpointId === checkpointId);
+    assert(retained !== undefined, () => `checkpoint ${checkpointId} is not retained`);
+    const key = this.manifestKey(retained);
     const stored = await this.storage.get(key);
     if (stored === undefined)
       throw new CheckpointCorruptError(`checkpoint ${checkpointId} is missing at ${this.storage.url(key)}`);
     return parseManifest(stored.bytes, this.storage.url(key));
   }
 
-  manifestKey(checkpointId: number): string {
-    return `${this.prefix}/chk-${checkpointId}.json`;
+  manifestKey({ checkpointId, attempt }: RetainedCheckpoint): string {
+    return `${this.prefix}/chk-${checkpointId}-${attempt}.json`;
+  }
+
+  get #retained(): readonly RetainedCheckpoint[] {
+    return this.#pointer?.retained ?? [];
+  }
+
+  async #putManifest(manifest: CheckpointManifest): Promise<void> {
+    try {
+      await this.storage.put(this.manifestKey(manifest), encodeJson(manifest), { ifAbsent: true });
+    } catch (error) {
+      // Nobody else puts this name: the answer to our own put was lost, and the client has repeated it.
+      if (!(error instanceof PreconditionFailedError)) throw error;
+    }
   }
 
   async #swap(pointer: LatestPointer): Promise<void> {

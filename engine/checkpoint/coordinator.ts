@@ -1,5 +1,5 @@
 import type { Environment, TimerHandle } from '../base/environment.ts';
-import { ExternalError, OwnershipLostError, PreconditionFailedError, type TidemarkError } from '../base/errors.ts';
+import { ExternalError, OwnershipLostError, type TidemarkError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import type { Json } from '../task/source.ts';
@@ -272,11 +272,13 @@ export class CheckpointCoordinator {
         pending.reject(error);
         this.#onFatal(error);
       } else {
-        const reason =
-          error instanceof PreconditionFailedError ? 'its id is taken' : 'its manifest could not be stored';
         this.#fail(
           pending,
-          new ExternalError('CHECKPOINT_FAILED', `checkpoint ${checkpointId} failed: ${reason}`, { cause: error }),
+          new ExternalError(
+            'CHECKPOINT_FAILED',
+            `checkpoint ${checkpointId} failed: its manifest could not be stored`,
+            { cause: error },
+          ),
         );
       }
     }

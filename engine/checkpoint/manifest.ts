@@ -2,8 +2,8 @@ import type { StateFile } from '../../state/snapshot/state-file.ts';
 import type { Json } from '../task/source.ts';
 
 /**
- * A checkpoint, complete: `<job>/<shard>/chk-<id>.json` in checkpoint storage. Put with if-absent when every task has
- * acknowledged; the swap of the pointer `latest` to it is the commit. Everything a restore needs is named here.
+ * A checkpoint, complete: `<job>/<shard>/chk-<id>-<attempt>.json` in checkpoint storage. Put with if-absent when
+ * every task has acknowledged; the swap of the pointer `latest` to it is the commit. Everything a restore needs is named here.
  */
 export interface CheckpointManifest {
   readonly format: 1;
@@ -79,5 +79,11 @@ export interface LatestPointer {
   /** Undefined until the first checkpoint is complete. */
   readonly checkpointId?: number | undefined;
   /** The newest complete checkpoints, newest first: where recovery falls back to when the newest is corrupt. */
-  readonly retained: readonly number[];
+  readonly retained: readonly RetainedCheckpoint[];
+}
+
+/** Names a manifest: its attempt is part of the name, so that what a dead attempt has left is in nobody's way. */
+export interface RetainedCheckpoint {
+  readonly checkpointId: number;
+  readonly attempt: number;
 }

@@ -1,6 +1,6 @@
 import type { Logger } from '../base/logger.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
-import type { CheckpointManifest } from './manifest.ts';
+import type { CheckpointManifest, RetainedCheckpoint } from './manifest.ts';
 
 /**
  * Knows which state files the retained checkpoints refer to, and deletes those that no retained one does any more.
@@ -12,8 +12,8 @@ export class StateFileRegistry {
   readonly #logger: Logger;
   readonly #filesByCheckpoint = new Map<number, ReadonlyMap<string, number>>();
   readonly #held = new Set<number>();
-  /** Released while they were held. */
-  readonly #overdue = new Set<number>();
+  /** Released while they were held, by id. */
+  readonly #overdue = new Map<number, RetainedCheckpoint>();
 
   constructor(store: CheckpointStore, logger: Logger) {
     this.#store = store;
@@ -43,21 +43,26 @@ export class StateFileRegistry {
 
   async unhold(checkpointId: number): Promise<void> {
     this.#held.delete(checkpointId);
-    if (this.#overdue.delete(checkpointId)) await this.release([checkpointId]);
+    const overdue = this.#overdue.get(checkpointId);
+    if (overdue === undefined) return;
+    this.#overdue.delete(checkpointId);
+    await this.release([overdue]);
   }
 
   /** Drops checkpoints that are no longer retained, with the files that only they refer to. Never throws. */
-  async release(checkpointIds: readonly number[]): Promise<void> {
+  async release(checkpoints: readonly RetainedCheckpoint[]): Promise<void> {
     const candidates = new Set<string>();
-    const dropped = checkpointIds.filter((checkpointId) => !this.#held.has(checkpointId));
-    for (const checkpointId of checkpointIds) if (this.#held.has(checkpointId)) this.#overdue.add(checkpointId);
-    for (const checkpointId of dropped) {
+    const dropped = checkpoints.filter(({ checkpointId }) => !this.#held.has(checkpointId));
+    for (const checkpoint of checkpoints) {
+      if (this.#held.has(checkpoint.checkpointId)) this.#overdue.set(checkpoint.checkpointId, checkpoint);
+    }
+    for (const { checkpointId } of dropped) {
       for (const key of this.#filesByCheckpoint.get(checkpointId)?.keys() ?? []) candidates.add(key);
       this.#filesByCheckpoint.delete(checkpointId);
     }
     const keys = [...candidates].filter((key) => !this.#isReferenced(key));
     try {
-      await this.#store.storage.delete([...keys, ...dropped.map((id) => this.#store.manifestKey(id))]);
+      await this.#store.storage.delete([...keys, ...dropped.map((checkpoint) => this.#store.manifestKey(checkpoint))]);
     } catch (error) {
       this.#logger.warn('old checkpoint files could not be removed', { reason: (error as Error).message });
     }

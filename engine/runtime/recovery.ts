@@ -59,7 +59,7 @@ export class Recovery {
         const manifest = await this.#store.read(checkpointId);
         const isOver = manifest.isFinal && manifest.pendingCommits.length === 0 && corruption === undefined;
         if (isOver) return { running: undefined, restoredCheckpointId: checkpointId, metrics: new MetricGroup() };
-        this.#check(manifest, this.#store.storage.url(this.#store.manifestKey(checkpointId)));
+        this.#check(manifest, this.#store.storage.url(this.#store.manifestKey(manifest)));
         const recovered = await this.#createAttempt(manifest, claim, stateFiles);
         if (corruptIds.length > 0)
           logger.warn(`going on from checkpoint ${checkpointId}; results after it may be written to sinks again`);

@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest';
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
-import {
-  CheckpointCorruptError,
-  ExternalError,
-  OwnershipLostError,
-  PreconditionFailedError,
-  UserError,
-} from '../../../engine/base/errors.ts';
+import { CheckpointCorruptError, ExternalError, OwnershipLostError, UserError } from '../../../engine/base/errors.ts';
 import { CheckpointStore } from '../../../engine/checkpoint/checkpoint-store.ts';
 import { DirectoryStorage } from '../../../state/storage/directory-storage.ts';
 import type { ObjectStorage, PutCondition } from '../../../state/storage/object-storage.ts';
@@ -38,10 +32,10 @@ test('the newest checkpoints are kept, newest first, and those dropped are named
   const store = open();
   const { attempt } = await store.claim();
   for (const id of [1, 2, 3]) expect(await store.commit(manifestOf(id, attempt))).toEqual({ dropped: [] });
-  expect(await store.commit(manifestOf(5, attempt))).toEqual({ dropped: [1] });
+  expect(await store.commit(manifestOf(5, attempt))).toEqual({ dropped: [{ checkpointId: 1, attempt }] });
   expect(store.retained).toEqual([5, 3, 2]);
   expect(await open().claim()).toEqual({ attempt: 2, candidates: [5, 3, 2], lastCheckpointId: 5 });
-  expect(await open().read(3)).toEqual(manifestOf(3, attempt));
+  expect(await store.read(3)).toEqual(manifestOf(3, attempt));
 });
 
 test('a claim fences the attempt before: its next checkpoint is not committed', async () => {
@@ -66,19 +60,24 @@ test('of two claims at the same time one loses', async () => {
   expect(rejected!.reason).toBeInstanceOf(OwnershipLostError);
 });
 
-test('an id that a dead attempt has used is refused, and a higher one taken', async () => {
-  const { open, storage } = createChain();
-  const store = open();
-  const { attempt } = await store.claim();
+test('what a dead attempt has put under the same id is in nobody’s way', async () => {
+  const { open } = createChain();
+  const [dead, store] = [open(), open()];
+  const first = await dead.claim();
+  const second = await store.claim();
   // It had put its manifest, but not swapped the pointer.
-  await storage.put(store.manifestKey(1), new Uint8Array([1]));
-  await expect(store.commit(manifestOf(1, attempt))).rejects.toThrow(PreconditionFailedError);
-  await store.commit(manifestOf(2, attempt));
-  expect(store.retained).toEqual([2]);
+  await expect(dead.commit(manifestOf(1, first.attempt))).rejects.toThrow(OwnershipLostError);
+  await store.commit(manifestOf(1, second.attempt));
+  expect(store.retained).toEqual([1]);
+  expect((await store.read(1)).attempt).toBe(second.attempt);
 });
 
-/** A storage that does conditional puts of the pointer, but loses the answer: `broken`, or the client tries again itself. */
-function losingAnswers(storage: ObjectStorage, how: 'broken' | 'repeated'): ObjectStorage & { isLosing: boolean } {
+/** A storage that does conditional puts, but loses the answer: `broken`, or the client tries again itself. */
+function losingAnswers(
+  storage: ObjectStorage,
+  how: 'broken' | 'repeated',
+  object: string,
+): ObjectStorage & { isLosing: boolean } {
   return {
     isLosing: false,
     description: storage.description,
@@ -89,7 +88,7 @@ function losingAnswers(storage: ObjectStorage, how: 'broken' | 'repeated'): Obje
     list: (prefix) => storage.list(prefix),
     async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string> {
       const etag = await storage.put(key, bytes, condition);
-      if (!this.isLosing || !key.endsWith('latest')) return etag;
+      if (!this.isLosing || !key.includes(object)) return etag;
       this.isLosing = false;
       if (how === 'broken') throw new ExternalError('CONNECTION', 'the connection broke');
       return await storage.put(key, bytes, condition);
@@ -99,7 +98,7 @@ function losingAnswers(storage: ObjectStorage, how: 'broken' | 'repeated'): Obje
 
 test.each(['broken', 'repeated'] as const)('a swap whose answer is lost (%s) costs no ownership', async (how) => {
   const { open, storage } = createChain();
-  const lossy = losingAnswers(storage, how);
+  const lossy = losingAnswers(storage, how, 'latest');
   const store = open(lossy);
   const { attempt } = await store.claim();
   await store.commit(manifestOf(1, attempt));
@@ -111,9 +110,19 @@ test.each(['broken', 'repeated'] as const)('a swap whose answer is lost (%s) cos
   expect((await open().claim()).candidates).toEqual(store.retained);
 });
 
+test('a manifest whose put is repeated is stored', async () => {
+  const { open, storage } = createChain();
+  const lossy = losingAnswers(storage, 'repeated', 'chk-');
+  const store = open(lossy);
+  const { attempt } = await store.claim();
+  lossy.isLosing = true;
+  await store.commit(manifestOf(1, attempt));
+  expect((await open().claim()).candidates).toEqual([1]);
+});
+
 test('a claim whose answer is lost is ours, and a claim in between is not', async () => {
   const { open, storage } = createChain();
-  const lossy = losingAnswers(storage, 'repeated');
+  const lossy = losingAnswers(storage, 'repeated', 'latest');
   lossy.isLosing = true;
   const store = open(lossy);
   expect((await store.claim()).attempt).toBe(1);
@@ -125,12 +134,13 @@ test('a torn, missing or strange manifest is corrupt, and says where', async () 
   const { environment, open, storage } = createChain();
   const store = open();
   const { attempt } = await store.claim();
-  await store.commit(manifestOf(1, attempt));
-  environment.files.tear('/checkpoints/clicks/0/chk-1.json', 20);
-  await expect(store.read(1)).rejects.toThrow(/\/checkpoints\/clicks\/0\/chk-1\.json is torn/);
+  for (const id of [1, 2, 3]) await store.commit(manifestOf(id, attempt));
+  environment.files.tear('/checkpoints/clicks/0/chk-1-1.json', 20);
+  await storage.delete(['clicks/0/chk-2-1.json']);
+  await storage.put('clicks/0/chk-3-1.json', Buffer.from('{"format":2}'));
+  await expect(store.read(1)).rejects.toThrow(/\/checkpoints\/clicks\/0\/chk-1-1\.json is torn/);
   await expect(store.read(1)).rejects.toThrow(CheckpointCorruptError);
-  await expect(store.read(2)).rejects.toThrow(/checkpoint 2 is missing at .*chk-2\.json/);
-  await storage.put(store.manifestKey(3), Buffer.from('{"format":2}'));
+  await expect(store.read(2)).rejects.toThrow(/checkpoint 2 is missing at .*chk-2-1\.json/);
   await expect(store.read(3)).rejects.toThrow(/not a checkpoint manifest of format 1/);
 });
 

@@ -217,20 +217,6 @@ test('an attempt that has lost the chain stops and tells no sink', async () => {
   expect(run.log).toEqual([]);
 });
 
-test('an id taken by a dead attempt costs one checkpoint', async () => {
-  const run = await createCoordinator();
-  await run.storage.put(run.store.manifestKey(1), new Uint8Array(1));
-  const failed = run.coordinator.trigger();
-  failed.catch(() => {}); // Looked at below.
-  const completed = run.coordinator.trigger();
-  await run.environment.advance(1);
-  for (const taskId of [0, 1]) run.acknowledge(taskId, 1);
-  await run.environment.advance(5);
-  await expect(failed).rejects.toThrow('checkpoint 1 failed: its id is taken');
-  for (const taskId of [0, 1]) run.acknowledge(taskId, 2);
-  expect((await run.environment.run(completed)).manifest.checkpointId).toBe(2);
-});
-
 test('no periodic checkpoint is started while sinks are far behind', async () => {
   const run = await createCoordinator({ intervalMs: 10 });
   run.gate.isOpen = false;
