@@ -6,6 +6,8 @@ import type { AggregateFunction } from '../process/state-spec.ts';
 import { EventTimeTrigger } from './event-time-trigger.ts';
 import type { Evictor } from './evictor.ts';
 import { FixedEventTimeWindows } from './fixed-windows.ts';
+import { EventTimeSessionWindows } from './session-windows.ts';
+import { SessionWindowOperator } from './session-window-operator.ts';
 import { SlicedWindowOperator } from './sliced-window-operator.ts';
 import type { Trigger } from './trigger.ts';
 import type { TimeWindow, Window } from './window.ts';
@@ -40,7 +42,7 @@ export interface WindowDeclaration<T, W extends Window> {
   readonly lateTag: OutputTag<T> | undefined;
 }
 
-/** Makes the operator for a window: the sliced one where it does the same with less. */
+/** Makes the operator for a window: one with fewer state accesses where it does the same. */
 export function createWindowOperator<T, E, OUT, W extends Window>(
   { assigner, trigger, evictor, allowedLatenessMs, lateTag }: WindowDeclaration<T, W>,
   accumulation: WindowAccumulation<T, E>,
@@ -48,20 +50,20 @@ export function createWindowOperator<T, E, OUT, W extends Window>(
 ): StreamOperator<OUT> {
   const isPlain = (trigger === undefined || trigger === EventTimeTrigger.create()) && evictor === undefined;
   const keepsWindowState = logic?.windowState !== undefined || logic?.clear !== undefined;
-  if (
-    isPlain &&
-    !keepsWindowState &&
-    assigner instanceof FixedEventTimeWindows &&
-    assigner.slideMs <= assigner.sizeMs
-  ) {
-    const aggregate = slicedAggregate(assigner, accumulation);
-    if (aggregate !== undefined) {
-      return new SlicedWindowOperator<T, unknown, E, OUT>({
-        assigner,
-        aggregate,
-        logic: logic as unknown as WindowLogic<Key, E, OUT, TimeWindow> | undefined,
-        allowedLatenessMs,
-        lateTag,
+  const aggregate = isPlain && !keepsWindowState ? aggregateOf(accumulation) : undefined;
+  if (aggregate !== undefined) {
+    const timeLogic = logic as unknown as WindowLogic<Key, E, OUT, TimeWindow> | undefined;
+    const options = { aggregate, logic: timeLogic, allowedLatenessMs, lateTag };
+    // A reduction of sliding windows may depend on the order of arrival, which slices do not keep.
+    const isSliceable =
+      assigner instanceof FixedEventTimeWindows &&
+      (assigner.slideMs === assigner.sizeMs ||
+        (assigner.slideMs < assigner.sizeMs && accumulation.kind === 'aggregate'));
+    if (isSliceable) return new SlicedWindowOperator<T, unknown, E, OUT>({ assigner, ...options });
+    if (assigner instanceof EventTimeSessionWindows) {
+      return new SessionWindowOperator<T, unknown, E, OUT>({
+        assigner: assigner as EventTimeSessionWindows<T>,
+        ...options,
       });
     }
   }
@@ -74,13 +76,10 @@ export function createWindowOperator<T, E, OUT, W extends Window>(
   return new WindowOperator({ ...options, contents: contentsOf<T, E, W>(accumulation), logic: elementLogic });
 }
 
-/** The aggregate to run per slice. A reduction of sliding windows is not: it may depend on the order of arrival. */
-function slicedAggregate<T, E>(
-  assigner: FixedEventTimeWindows,
-  accumulation: WindowAccumulation<T, E>,
-): AggregateFunction<T, unknown, E> | undefined {
+/** The accumulation as an aggregate; undefined when all records are wanted. */
+function aggregateOf<T, E>(accumulation: WindowAccumulation<T, E>): AggregateFunction<T, unknown, E> | undefined {
   if (accumulation.kind === 'aggregate') return accumulation.aggregate;
-  if (accumulation.kind === 'list' || assigner.slideMs !== assigner.sizeMs) return undefined;
+  if (accumulation.kind === 'list') return undefined;
   const { schema, reduce } = accumulation;
   const fold = (accumulated: unknown, value: unknown): unknown =>
     accumulated === NOTHING ? value : reduce(accumulated as T, value as T);

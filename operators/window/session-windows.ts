@@ -36,13 +36,11 @@ export abstract class SessionWindows<T> extends MergingWindowAssigner<T, TimeWin
 /** A session ends when no record of the key came for the gap: `EventTimeSessionWindows.withGap('30m')`. */
 export class EventTimeSessionWindows<T = unknown> extends SessionWindows<T> {
   readonly isEventTime = true;
-  /** Set when all records have the same gap. */
-  readonly gapMs: number | undefined;
   readonly #gapOf: SessionGapExtractor<T>;
 
   constructor(gap: number | SessionGapExtractor<T>) {
     super();
-    this.gapMs = typeof gap === 'number' ? checkedGapMs(gap) : undefined;
+    if (typeof gap === 'number') checkedGapMs(gap);
     this.#gapOf = typeof gap === 'number' ? () => gap : gap;
   }
 
@@ -56,7 +54,11 @@ export class EventTimeSessionWindows<T = unknown> extends SessionWindows<T> {
 
   assignWindows(value: T, timestampMs: number): readonly TimeWindow[] {
     requireTimestamp(timestampMs);
-    return [new TimeWindow(timestampMs, timestampMs + checkedGapMs(this.#gapOf(value)))];
+    return [new TimeWindow(timestampMs, timestampMs + this.gapMsOf(value))];
+  }
+
+  gapMsOf(value: T): number {
+    return checkedGapMs(this.#gapOf(value));
   }
 
   defaultTrigger(): Trigger<T, TimeWindow> {

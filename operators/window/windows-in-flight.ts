@@ -25,12 +25,10 @@ export class WindowsInFlight<W extends Window> {
     const assigner = this.#assigner;
     return new MergingWindowSet(
       assigner,
-      this.#state
-        .get()
-        .map(({ window, stateWindow }) => ({
-          window: assigner.windowOf(window),
-          stateWindow: assigner.windowOf(stateWindow),
-        })),
+      this.#state.get().map(({ window, stateWindow }) => ({
+        window: assigner.windowOf(window),
+        stateWindow: assigner.windowOf(stateWindow),
+      })),
     );
   }
 
