@@ -97,7 +97,12 @@ export class KafkaCommitter implements Committer {
       const { storage } = this.#context;
       const where = storage.url(file.key);
       const stored = await storage.get(file.key);
-      if (stored === undefined) throw missing(where);
+      if (stored === undefined) {
+        // A successor of ours has removed it? Then this is refused, as fenced, before we call it lost.
+        await producer.send([this.#markers.batch(marker)]);
+        await producer.abort();
+        throw missing(where);
+      }
       const queues = new PartitionQueues();
       for (const batch of readStagedBatches(stored.bytes, where)) queues.push(batch);
       while (!queues.isEmpty) {
