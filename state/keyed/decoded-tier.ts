@@ -1,6 +1,6 @@
-import type { Key } from './key.ts';
 import type { Page } from './page.ts';
 import { PageQueue } from './page-queue.ts';
+import { PageTable } from './page-table.ts';
 
 /**
  * Share of the tier that keys never seen before may take. Most of them are not seen again soon: leaving early, they die
@@ -15,7 +15,7 @@ const NEW_PAGES_MAX = 4096;
  */
 export class DecodedTier {
   /** Looked up directly by the cache. Never larger than the bounds plus one batch. */
-  readonly pages: Map<Key, Page> = new Map();
+  readonly pages: PageTable = new PageTable();
   readonly pagesMax: number;
   readonly #newPagesMax: number;
   readonly #bytesMax: number;
@@ -66,7 +66,7 @@ export class DecodedTier {
         page.queuedPin = page.pin;
         this.#mainPages.push(page);
       } else {
-        this.pages.delete(page.key);
+        this.pages.remove(page);
         this.#bytes -= page.byteEstimate;
         victims.push(page);
       }

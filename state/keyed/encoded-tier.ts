@@ -46,6 +46,7 @@ export class EncodedTier {
   readonly image: KeyImage = new KeyImage();
   readonly #codec: PageCodec;
   readonly #areas: StoreAreas;
+  readonly #maxParallelism: number;
   readonly #bytesMax: number;
   readonly #segmentBytesMax: number;
   readonly #segments: (Segment | undefined)[] = [undefined];
@@ -71,9 +72,15 @@ export class EncodedTier {
   #probeOffset = 0;
   #probeLength = 0;
 
-  constructor(options: { readonly codec: PageCodec; readonly areas: StoreAreas; readonly bytesMax: number }) {
+  constructor(options: {
+    readonly codec: PageCodec;
+    readonly areas: StoreAreas;
+    readonly maxParallelism: number;
+    readonly bytesMax: number;
+  }) {
     this.#codec = options.codec;
     this.#areas = options.areas;
+    this.#maxParallelism = options.maxParallelism;
     this.#bytesMax = options.bytesMax;
     const share = 2 ** Math.floor(Math.log2(Math.max(1, options.bytesMax / 32)));
     this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, share));
@@ -159,13 +166,14 @@ export class EncodedTier {
     const image = this.image;
     image.set(page.key);
     this.#probeImage();
+    const keyGroup = image.groupHash % this.#maxParallelism;
     const isInCheckpoint = page.isInCheckpoint || (page.encodedEpoch !== 0 && page.encodedEpoch < this.epoch);
     page.isDirty = false;
     page.isInCheckpoint = isInCheckpoint;
     if (page.isEmpty) {
       page.isStored = false;
       page.encodedEpoch = this.epoch;
-      this.#bury(page.keyGroup, isInCheckpoint);
+      this.#bury(keyGroup, isInCheckpoint);
       return 0;
     }
     page.isStored = true;
@@ -179,10 +187,10 @@ export class EncodedTier {
     this.#codec.write(writer, page);
     const pageLength = writer.length - offset - ENTRY_HEADER_BYTES - image.length;
     if (writer.buffer !== segment.buffer) {
-      this.#moveGrown(offset, page.keyGroup, isInCheckpoint);
+      this.#moveGrown(offset, keyGroup, isInCheckpoint);
       return pageLength;
     }
-    this.#commit(segment, offset, pageLength, page.keyGroup, isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0, this.epoch);
+    this.#commit(segment, offset, pageLength, keyGroup, isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0, this.epoch);
     return pageLength;
   }
 

@@ -101,39 +101,52 @@ export class KeyImage {
     this.groupHash = murmurHash(java);
   }
 
-  #setOther(key: Key): void {
+  #setOther(key: Exclude<Key, string>): void {
     const java = javaHashCode(key);
-    let tag: number;
-    if (typeof key === 'number') {
-      if ((key | 0) === key) {
-        tag = TAG_INT32;
-        this.#view.setInt32(1, key, true);
+    const tag = tagOf(key);
+    switch (tag) {
+      case TAG_INT32:
+        this.#view.setInt32(1, key as number, true);
         this.length = 5;
-      } else {
-        tag = TAG_DOUBLE;
-        this.#view.setFloat64(1, key, true);
+        break;
+      case TAG_DOUBLE:
+        this.#view.setFloat64(1, key as number, true);
         this.length = 9;
-      }
-    } else if (typeof key === 'bigint') {
-      if (BigInt.asIntN(64, key) === key) {
-        tag = TAG_INT64;
-        this.#view.setBigInt64(1, key, true);
+        break;
+      case TAG_INT64:
+        this.#view.setBigInt64(1, key as bigint, true);
         this.length = 9;
-      } else {
-        tag = TAG_BIGINT;
+        break;
+      case TAG_BIGINT: {
         const digits = key.toString();
         this.#reserve(1 + digits.length);
         this.buffer.write(digits, 1, 'latin1');
         this.length = 1 + digits.length;
+        break;
       }
-    } else {
-      tag = key ? TAG_TRUE : TAG_FALSE;
-      this.length = 1;
+      default:
+        this.length = 1;
     }
     this.buffer[0] = tag;
     this.hash = mix(java ^ Math.imul(tag, 0x9e3779b1));
     this.groupHash = murmurHash(java);
   }
+}
+
+/** The hash that `KeyImage` computes, without the bytes. */
+export function hashOfKey(key: Key): number {
+  if (typeof key === 'string') {
+    let fnv = FNV_OFFSET;
+    for (let i = 0; i < key.length; i++) fnv = Math.imul(fnv ^ key.charCodeAt(i), FNV_PRIME);
+    return mix(fnv);
+  }
+  return mix(javaHashCode(key) ^ Math.imul(tagOf(key), 0x9e3779b1));
+}
+
+function tagOf(key: Exclude<Key, string>): number {
+  if (typeof key === 'number') return (key | 0) === key ? TAG_INT32 : TAG_DOUBLE;
+  if (typeof key === 'bigint') return BigInt.asIntN(64, key) === key ? TAG_INT64 : TAG_BIGINT;
+  return key ? TAG_TRUE : TAG_FALSE;
 }
 
 /** Node's own slices: what `toString` calls after it has looked at the encoding's name. */

@@ -1,6 +1,7 @@
 import type { PageStore, PageWrite } from '../store/page-store.ts';
 import { DecodedTier } from './decoded-tier.ts';
 import { EncodedTier } from './encoded-tier.ts';
+import { hashOfKey } from './key-image.ts';
 import type { Key } from './key.ts';
 import type { PageCodec } from './page-codec.ts';
 import { NO_PAGE, Page } from './page.ts';
@@ -68,7 +69,8 @@ export class PageCache {
     this.#store = options.store;
     this.#maxParallelism = options.maxParallelism;
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
-    this.encoded = new EncodedTier({ codec: options.codec, areas: options.areas, bytesMax: options.encodedBytesMax });
+    const { codec, areas, maxParallelism, encodedBytesMax } = options;
+    this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax });
   }
 
   /** All states are declared: pages can be made. */
@@ -96,10 +98,11 @@ export class PageCache {
     for (; end < to; end++) {
       const key = keys[end]!;
       if (key !== lastKey) {
-        let page = pages.get(key);
+        const hash = hashOfKey(key);
+        let page = pages.get(hash, key);
         if (page === undefined || page.pin !== pin) {
           if (distinct >= pagesMax || (bytes > bytesMax && distinct > 0)) break;
-          if (page === undefined) page = this.#fault(key, pin);
+          if (page === undefined) page = this.#fault(key, hash, pin);
           else page.pin = pin;
           distinct++;
           bytes += page.byteEstimate;
@@ -119,8 +122,9 @@ export class PageCache {
     const { pages } = this.decoded;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
-      const page = pages.get(key);
-      if (page === undefined) this.#fault(key, pin);
+      const hash = hashOfKey(key);
+      const page = pages.get(hash, key);
+      if (page === undefined) this.#fault(key, hash, pin);
       else page.pin = pin;
     }
     const settled = this.#settle(pin, 0, true);
@@ -135,11 +139,12 @@ export class PageCache {
   /** Any key's page, with a blocking read when it is not resident. */
   pageOf(key: Key): Page {
     if (!this.#isSealed) this.seal();
-    let page = this.decoded.pages.get(key);
+    const hash = hashOfKey(key);
+    let page = this.decoded.pages.get(hash, key);
     if (page === undefined) {
       // Whoever works with single keys only must not fill the memory: pages prepared before may be evicted then.
       const isFull = this.decoded.pages.size >= 2 * this.decoded.pagesMax + SINGLE_PAGES_MAX;
-      page = this.#fault(key, isFull ? ++this.#pin : this.#pin);
+      page = this.#fault(key, hash, isFull ? ++this.#pin : this.#pin);
       this.#fillFaulted(false);
       if (isFull) this.#evict(this.#pin);
     }
@@ -153,23 +158,23 @@ export class PageCache {
 
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
   encodeDirty(): void {
-    for (const page of this.decoded.pages.values()) {
-      if (!page.isDirty) continue;
+    this.decoded.pages.forEach((page) => {
+      if (!page.isDirty) return;
       const byteCount = this.#write(page);
       const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
       this.decoded.addBytes(estimate - page.byteEstimate);
       page.byteEstimate = estimate;
-    }
+    });
   }
 
   /** Number of keys with any state. */
   pageCount(): number {
     let count = this.storedCount;
-    for (const page of this.decoded.pages.values()) {
-      if (!page.isDirty) continue;
+    this.decoded.pages.forEach((page) => {
+      if (!page.isDirty) return;
       if (page.isStored) count--;
       if (!page.isEmpty) count++;
-    }
+    });
     return count;
   }
 
@@ -200,16 +205,13 @@ export class PageCache {
   }
 
   /** A page, still empty, for a key that is not decoded. `#fillFaulted` must follow. */
-  #fault(key: Key, pin: number): Page {
-    const { image } = this.encoded;
-    image.set(key);
+  #fault(key: Key, hash: number, pin: number): Page {
     const page = this.#freePages.pop() ?? new Page(this.#emptySlots.slice());
     page.key = key;
-    page.keyGroup = image.groupHash % this.#maxParallelism;
-    page.hash = image.hash;
+    page.hash = hash;
     page.byteEstimate = PAGE_OVERHEAD_BYTES + this.#encodedBytesAverage * HEAP_BYTES_PER_ENCODED_BYTE;
     page.pin = pin;
-    this.decoded.pages.set(key, page);
+    this.decoded.pages.add(page);
     this.#faulted.push(page);
     return page;
   }
@@ -276,7 +278,7 @@ export class PageCache {
     const { image } = this.encoded;
     return pages.map((page) => {
       image.set(page.key);
-      return this.#areas.pageKey(page.keyGroup, page.hash, image.buffer, 0, image.length);
+      return this.#areas.pageKey(image.groupHash % this.#maxParallelism, page.hash, image.buffer, 0, image.length);
     });
   }
 
@@ -291,7 +293,8 @@ export class PageCache {
       image.set(page.key);
       const flags = ENTRY_STORE_CURRENT | (bytes[0]! & ENTRY_IN_CHECKPOINT);
       const length = bytes.length - STORE_VALUE_HEADER_BYTES;
-      const ref = this.encoded.add(page.keyGroup, bytes, STORE_VALUE_HEADER_BYTES, length, flags, bytes.readInt32LE(1));
+      const keyGroup = image.groupHash % this.#maxParallelism;
+      const ref = this.encoded.add(keyGroup, bytes, STORE_VALUE_HEADER_BYTES, length, flags, bytes.readInt32LE(1));
       this.encoded.read(ref, page);
     }
   }

@@ -8,7 +8,6 @@ import { ExpiryClock } from './stamped.ts';
  */
 export class Page {
   key: Key = '';
-  keyGroup = -1;
   hash = 0;
   /** One slot per declared state; undefined while the state is empty. What a slot holds is the state's `SlotCodec`'s business. */
   readonly slots: unknown[];
