@@ -48,7 +48,8 @@ export interface RecordDecoder<T> {
 
   /**
    * Only formats whose streams can be cut anywhere: the first place at or after `from` where a record may start, or -1
-   * when there is none before `end`. A split of a file reads the records that start inside of it.
+   * when there is none before `end`. A split of a file reads the records that start inside of it. May look at the 16 bytes
+   * before `from`; they are there unless the file starts later.
    */
   findStart?(bytes: Buffer, from: number, end: number): number;
 }

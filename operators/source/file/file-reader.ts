@@ -9,8 +9,7 @@ import { type FileSourceOptions, isCompressed } from './file-source-options.ts';
 import type { FileSplit } from './file-split.ts';
 import { OpenSplit } from './open-split.ts';
 
-/** Bytes of a file fetched at once. */
-const CHUNK_BYTES = 1024 * 1024;
+const FETCH_BYTES_DEFAULT = 1024 * 1024;
 
 /** Reads splits one after another, fetching the next piece of a file while the one before is decoded. */
 export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
@@ -135,7 +134,11 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
       return;
     }
     const offset = open.fetchOffset;
-    const bytes = await storage.getRange(file, offset, Math.min(CHUNK_BYTES, fileBytes - offset));
+    const bytes = await storage.getRange(
+      file,
+      offset,
+      Math.min(this.#options.fetchBytes ?? FETCH_BYTES_DEFAULT, fileBytes - offset),
+    );
     if (bytes.length === 0 && offset < fileBytes) throw this.#missing(file);
     open.addBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset + bytes.length >= fileBytes);
   }

@@ -21,8 +21,10 @@ const SPLIT_BYTES_DEFAULT = 64 * 1024 * 1024;
  */
 export function fileSource<T, E = never>(options: FileSourceOptions<T, E>): Source<T | E, FileSplit> {
   const splitBytes = options.splitBytes ?? SPLIT_BYTES_DEFAULT;
-  if (!(splitBytes >= 1))
-    throw new UserError('CONFIGURATION', `expected splitBytes of at least 1, found ${splitBytes}`);
+  const { fetchBytes = 1 } = options;
+  for (const [name, value] of Object.entries({ splitBytes, fetchBytes })) {
+    if (!(value >= 1)) throw new UserError('CONFIGURATION', `expected ${name} of at least 1, found ${value}`);
+  }
   const watchMs = options.watch === undefined ? undefined : durationMs(options.watch);
   return {
     description: `files ${options.path}`,

@@ -8,6 +8,8 @@ import type { FileSplit } from './file-split.ts';
 const WINDOW_BYTES = 64 * 1024;
 /** Fetched and not yet decoded bytes that are enough for now. */
 const READ_AHEAD_BYTES = 1024 * 1024;
+/** What a format may want to see before a record's start: a line feed, a sync marker of 16 bytes. */
+const LOOK_BACK_BYTES = 16;
 
 export interface OpenSplitOptions<T, E> {
   readonly split: FileSplit;
@@ -59,8 +61,7 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
     this.#skip = options.split.skip;
     this.#toSkip = options.split.skip;
     this.#isAtStart = options.split.position < 0 && options.split.start > 0;
-    // One byte earlier: whether a record starts here is seen by what stands before.
-    if (this.#isHeadRead) this.#seek(this.#isAtStart ? this.split.start - 1 : this.#resumeOffset());
+    if (this.#isHeadRead) this.#seek(this.#isAtStart ? this.#lookBackOffset() : this.#resumeOffset());
   }
 
   get wantsBytes(): boolean {
@@ -156,6 +157,11 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
     return this.#position < 0 ? this.split.start : this.#position;
   }
 
+  /** Whether a record starts where the split does is seen by what stands before. */
+  #lookBackOffset(): number {
+    return Math.max(0, this.split.start - LOOK_BACK_BYTES);
+  }
+
   /** Continues at a place of the file, dropping what is buffered of others. */
   #seek(offset: number): void {
     const index = offset - this.#bufferOffset;
@@ -175,7 +181,8 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
     const headBytes = this.#decoder.readHead!(this.#buffer, this.#buffer.length, this.#hasFileEnd);
     if (headBytes === undefined) return this.#waitForBytes() === 'finished';
     this.#isHeadRead = true;
-    this.#seek(Math.max(headBytes, this.#isAtStart ? this.split.start - 1 : this.#resumeOffset()));
+    // A split that starts inside of the head finds the first record behind it by the head's own end.
+    this.#seek(this.#isAtStart ? this.#lookBackOffset() : Math.max(headBytes, this.#resumeOffset()));
     return true;
   }
 

@@ -56,20 +56,21 @@ async function folderOf(files: Readonly<Record<string, Buffer>>): Promise<Virtua
 const sorted = (rows: readonly Row[]): Row[] => rows.toSorted((a, b) => a.id - b.id);
 
 for (const kind of KINDS) {
-  test(`${kind.name}: every record once, at any split size, parallelism and point of restore`, async () => {
+  test(`${kind.name}: every record once, at any size of splits and fetches, parallelism and point of restore`, async () => {
     const name = fc.string({ unit: fc.constantFrom('a', 'b', ',', '"', '\n', 'é', '日', ' '), maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(name, { maxLength: 40 }), { minLength: 1, maxLength: 3 }),
         fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: 1, max: 3 }),
         fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 4 }),
-        async (namesByFile, splitBytes, parallelism, restoreAfter) => {
+        async (namesByFile, splitBytes, fetchBytes, parallelism, restoreAfter) => {
           let nextId = 0;
           const rowsByFile = namesByFile.map((names) => names.map((text): Row => ({ id: nextId++, name: text })));
           const files = Object.fromEntries(rowsByFile.map((rows, i) => [`${i}.${kind.ending}`, kind.write(rows)]));
           const environment = await folderOf(files);
-          const source = fileSource({ path: 'in', format: kind.format, splitBytes });
+          const source = fileSource({ path: 'in', format: kind.format, splitBytes, fetchBytes });
           const rows: Row[] = [];
           let restore: SourceCheckpoint<FileSplit> | undefined;
           for (const untilCount of [...restoreAfter, Infinity]) {
@@ -147,4 +148,55 @@ test('an empty folder is refused', async () => {
     environment: new VirtualEnvironment(),
   });
   await expect(run.start()).rejects.toThrow('there are no files to read in nothing');
+});
+
+test('law: records that cannot be read are handed out once as well, wherever reading goes on', async () => {
+  const line = fc.oneof(
+    fc.nat().map((id) => JSON.stringify({ id, name: 'x' })),
+    fc.constantFrom('broken', '{"id":', '{"id":"no number","name":"y"}', '  ', ''),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(line, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 100 }),
+      fc.integer({ min: 1, max: 50 }),
+      fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 4 }),
+      async (lines, splitBytes, fetchBytes, restoreAfter) => {
+        const environment = await folderOf({ 'a.jsonl': Buffer.from(lines.join('\n')) });
+        const onError = ({ bytes }: UndecodableFileRecord): string => bytes.toString();
+        const source = fileSource({ path: 'in', format: json(Row), splitBytes, fetchBytes, onError });
+        const found: unknown[] = [];
+        let restore: SourceCheckpoint<FileSplit> | undefined;
+        for (const untilCount of [...restoreAfter, Infinity]) {
+          const run = await new SourceRun<Row | string, FileSplit>({
+            source,
+            environment,
+            ...(restore && { restore }),
+          }).start();
+          await run.run({ recordCountMax: 2, untilCount });
+          restore = run.checkpoint();
+          found.push(...run.emitted.map(({ value }) => (typeof value === 'string' ? value : JSON.stringify(value))));
+          await run.close();
+        }
+        const wanted = lines.filter((text) => text.trim() !== '');
+        const byText = (a: unknown, b: unknown): number => (String(a) < String(b) ? -1 : 1);
+        expect(found.sort(byText)).toEqual(wanted.sort(byText));
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('a file that shrank or is damaged is named', async () => {
+  const environment = await folderOf({ 'a.jsonl': Buffer.from('{"id":1,"name":"x"}\n') });
+  const run = await new SourceRun({ source: fileSource({ path: 'in', format: json(Row) }), environment }).start();
+  await environment.files.write('in/a.jsonl', Buffer.alloc(0));
+  await expect(run.run()).rejects.toThrow('/in/a.jsonl is gone or shorter than it was');
+
+  const packed = await folderOf({ 'a.jsonl.gz': Buffer.from('not gzip') });
+  const packedRun = await new SourceRun({
+    source: fileSource({ path: 'in', format: json(Row) }),
+    environment: packed,
+  }).start();
+  await expect(packedRun.run()).rejects.toThrow('/in/a.jsonl.gz cannot be unpacked: incorrect header check');
 });
