@@ -105,7 +105,7 @@ export class ClusterClient {
     const protocol = this.protocol(broker, api, options);
     return this.send(broker, {
       ...protocol,
-      response: { decode: protocol.response.decode, parse: async (decoded) => decoded },
+      response: { decode: (payload) => protocol.response.decode(payload), parse: async (decoded) => decoded },
     });
   }
 

@@ -14,7 +14,7 @@ import {
   readInt64,
   TRANSACTIONAL,
 } from './record-batch.ts';
-import { RecordColumns } from './record-columns.ts';
+import type { RecordColumns } from './record-columns.ts';
 
 /** A transaction that was aborted: batches of this producer from this offset on are void, until its abort marker. */
 export interface AbortedTransaction {

@@ -1,4 +1,4 @@
-import { RecordColumns } from '../../kafka/record-columns.ts';
+import type { RecordColumns } from '../../kafka/record-columns.ts';
 import type { KafkaHeader } from '../../kafka/record-batch-builder.ts';
 
 /** The record that is being decoded. One object for all records of a partition: read it, keep nothing. */

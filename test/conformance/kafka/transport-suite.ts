@@ -11,7 +11,7 @@ import { readRecords } from './read-records.ts';
 export interface TransportSubject {
   readonly environment: Environment;
   /** Opens one more connection to the same cluster. */
-  open(): KafkaTransport;
+  readonly open: () => KafkaTransport;
   /** Waits for a promise; a virtual environment moves its clock meanwhile. */
   run<T>(promise: Promise<T>): Promise<T>;
 }
@@ -253,7 +253,7 @@ export function describeTransport(createSubject: () => Promise<TransportSubject>
     await old.send([{ topic, partition: 0, batch: batchOf(['zombie']) }]);
     const successor = await open().openProducer({ transactionalId: topic });
     await expect(old.commit()).rejects.toMatchObject({ code: 'FENCED', retryable: false });
-    await expect(old.send([{ topic, partition: 0, batch: batchOf(['zombie']) }])).rejects.toThrow();
+    await expect(old.send([{ topic, partition: 0, batch: batchOf(['zombie']) }])).rejects.toThrow('open a new one');
     successor.begin();
     await successor.send([{ topic, partition: 0, batch: batchOf(['alive']) }]);
     await successor.commit();
@@ -353,7 +353,7 @@ export function describeTransport(createSubject: () => Promise<TransportSubject>
 interface Use {
   readonly topic: string;
   readonly transport: KafkaTransport;
-  open(): KafkaTransport;
+  readonly open: () => KafkaTransport;
   readonly environment: Environment;
 }
 

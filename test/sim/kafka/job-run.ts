@@ -104,7 +104,7 @@ export class JobRun<T> {
     }
     for (;;) {
       if (this.#random.next() < this.#crashProbability) return false;
-      if (attempt.failure !== undefined) throw attempt.failure;
+      if (attempt.failure !== undefined) throw attempt.failure as Error;
       const statuses = attempt.readers.map((reader, index) => {
         const writer = attempt.writers[index]!;
         return reader.poll(
@@ -122,7 +122,7 @@ export class JobRun<T> {
       }
       if (hasEnded) {
         while (attempt.pending.length > 0) {
-          if (attempt.failure !== undefined) throw attempt.failure;
+          if (attempt.failure !== undefined) throw attempt.failure as Error;
           if (this.#random.next() < this.#crashProbability) return false;
           await environment.scheduler.delay(50);
         }

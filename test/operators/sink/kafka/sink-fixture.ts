@@ -59,3 +59,14 @@ export class SinkFixture {
     return (await this.read(partition)).map(({ value }) => value);
   }
 }
+
+/** Runs a test body under the virtual clock of a fixture. */
+export function onKafka(
+  body: (fixture: SinkFixture) => Promise<void>,
+  options: ConstructorParameters<typeof SinkFixture>[0] = {},
+): () => Promise<void> {
+  return async () => {
+    const fixture = new SinkFixture(options);
+    await fixture.environment.run(body(fixture));
+  };
+}
