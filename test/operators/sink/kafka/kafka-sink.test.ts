@@ -365,3 +365,12 @@ test(
     expect(await fixture.values()).toEqual(['x', 'y', 'z']);
   }),
 );
+
+test.each([
+  [{ topic: '' }, 'the topic is empty'],
+  [{ changelog: 'upsert' }, "changelog 'upsert' needs a key"],
+  [{ batchBytes: -1 }, 'expected a positive batchBytes, found -1'],
+  [{ brokers: 'nowhere' }, 'expected a broker as host:port'],
+])('options %j are refused', (options, message) => {
+  expect(() => kafkaSink({ brokers: 'a:1', topic: 'out', format: {} as never, ...options } as never)).toThrow(message);
+});
