@@ -104,6 +104,34 @@ export {
   type WindowLogic,
   defineWindowFunction,
 } from './window/window-function.ts';
+export {
+  collectionSource,
+  type CollectionSourceOptions,
+  type IndexedValues,
+} from './source/collection/collection-source.ts';
+export { generatorSource, type GeneratorSourceOptions } from './source/collection/generator-source.ts';
+export {
+  CollectedRows,
+  collectSink,
+  type CollectedRecord,
+  type CollectSinkOptions,
+} from './sink/collect/collect-sink.ts';
+export type { CommittedFile } from './sink/parquet/committed-file.ts';
+export {
+  readManifests,
+  type ParquetManifest,
+  type ReadManifestsOptions,
+  type StoredManifest,
+} from './sink/parquet/manifest.ts';
+export { removeOrphans, type RemoveOrphansOptions, voidManifestsAfter } from './sink/parquet/orphans.ts';
+export { parquetSink, type ParquetSinkOptions } from './sink/parquet/parquet-sink.ts';
+export type { RollPolicy } from './sink/parquet/roll-policy.ts';
+export {
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+} from './sink/warehouse/embedded-postgres.ts';
+export { warehouseSink, type WarehouseSinkOptions } from './sink/warehouse/warehouse-sink.ts';
 export { fileSource } from './source/file/file-source.ts';
 export type { FileSourceOptions, UndecodableFileRecord } from './source/file/file-source-options.ts';
 export { avroBinary, avroBinaryEncoder, type AvroBinaryOptions } from './format/avro/avro-binary.ts';
