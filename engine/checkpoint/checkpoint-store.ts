@@ -26,7 +26,10 @@ export class CheckpointStore {
   readonly #newId: () => string;
   #pointer: LatestPointer | undefined;
   #etag: string | undefined;
+  /** Id of the last claim that is known to have been done, and of the last one tried: its answer may have been lost. */
   #owner = '';
+  #triedOwner = '';
+  #hasClaimed = false;
 
   constructor(options: {
     storage: ObjectStorage;
@@ -48,24 +51,29 @@ export class CheckpointStore {
   }
 
   /**
-   * Takes the chain over: from here on, an older attempt loses its next swap.
+   * Takes the chain over: from here on, an older attempt loses its next swap. A store that has owned the chain takes it
+   * over again only from itself: of two instances of a job the one started last stays.
    *
    * @throws UserError CHECKPOINT_CORRUPT when the pointer cannot be read, OwnershipLostError when another attempt was faster.
    */
   async claim(): Promise<Claim> {
     const stored = await this.storage.get(this.#pointerKey());
     const before = stored === undefined ? undefined : this.#parsePointer(stored.bytes);
-    this.#owner = this.#newId();
+    if (this.#hasClaimed && !this.#isOurs(before)) throw this.#lost(undefined);
+    const owner = this.#newId();
+    this.#triedOwner = owner;
     const attempt = (before?.attempt ?? 0) + 1;
     const pointer: LatestPointer = {
       format: 1,
       attempt,
-      owner: this.#owner,
+      owner,
       checkpointId: before?.checkpointId,
       retained: before?.retained ?? [],
     };
     this.#etag = stored?.etag;
     await this.#swap(pointer);
+    this.#owner = owner;
+    this.#hasClaimed = true;
     return {
       attempt,
       candidates: this.retained,
@@ -133,12 +141,16 @@ export class CheckpointStore {
       if (!(error instanceof PreconditionFailedError)) throw error;
       // A swap of our own may have been done although its answer was lost.
       const stored = await this.storage.get(this.#pointerKey());
-      if (stored === undefined || this.#parsePointer(stored.bytes).owner !== this.#owner) throw this.#lost(error);
+      if (stored === undefined || !this.#isOurs(this.#parsePointer(stored.bytes))) throw this.#lost(error);
       this.#etag = await this.#put(pointer, stored.etag).catch((again: unknown) => {
         throw again instanceof PreconditionFailedError ? this.#lost(again) : again;
       });
     }
     this.#pointer = pointer;
+  }
+
+  #isOurs(pointer: LatestPointer | undefined): boolean {
+    return pointer?.owner !== undefined && (pointer.owner === this.#owner || pointer.owner === this.#triedOwner);
   }
 
   #put(pointer: LatestPointer, etag: string | undefined): Promise<string> {

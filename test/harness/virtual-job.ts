@@ -17,6 +17,10 @@ export interface VirtualJobOptions extends Partial<Omit<RuntimeOptions, 'environ
   /** Files that a run before has left. */
   readonly files?: MemoryFileSystem | undefined;
   readonly startMs?: number | undefined;
+  /** Folder of the checkpoints. Default `CHECKPOINT_ROOT`. */
+  readonly checkpointRoot?: string | undefined;
+  /** Where the job starts from when its checkpoint folder is empty. */
+  readonly savepointRoot?: string | undefined;
   /** Puts something between the job and its checkpoint storage. */
   readonly wrapStorage?: ((storage: ObjectStorage, environment: VirtualEnvironment) => ObjectStorage) | undefined;
 }
@@ -31,7 +35,7 @@ export interface VirtualJob {
   readonly log: readonly string[];
 }
 
-/** Key prefix of the checkpoints of a virtual job. */
+/** Where checkpoints are unless told otherwise. */
 export const CHECKPOINT_ROOT = '/checkpoints';
 
 /**
@@ -39,14 +43,24 @@ export const CHECKPOINT_ROOT = '/checkpoints';
  * `environment.run(execution.result)`. A job that is no longer moved has crashed; start another one on its files.
  */
 export function startVirtualJob(options: VirtualJobOptions): VirtualJob {
-  const { build, seed, files, startMs, wrapStorage, ...runtime } = options;
+  const {
+    build,
+    seed,
+    files,
+    startMs,
+    wrapStorage,
+    checkpointRoot = CHECKPOINT_ROOT,
+    savepointRoot,
+    ...runtime
+  } = options;
   const log: string[] = [];
   const environment = new VirtualEnvironment({ seed, files, startMs, logger: recordingLogger(log) });
-  const directory = new DirectoryStorage(environment, CHECKPOINT_ROOT);
+  const directory = new DirectoryStorage(environment, checkpointRoot);
   const storage = wrapStorage === undefined ? directory : wrapStorage(directory, environment);
   const execution = JobExecution.start({
     jobName: 'virtual-job',
     checkpointStorage: storage,
+    fromSavepoint: savepointRoot === undefined ? undefined : new DirectoryStorage(environment, savepointRoot),
     openPageStore: async () => new HeapPageStore(),
     ...runtime,
     environment,

@@ -52,6 +52,16 @@ test('a claim fences the attempt before: its next checkpoint is not committed', 
   expect((await open().claim()).candidates).toEqual([3, 1]);
 });
 
+test('a restarted attempt does not take the chain back from an instance started later', async () => {
+  const { open } = createChain();
+  const [older, newer] = [open(), open()];
+  await older.claim();
+  expect((await older.claim()).attempt).toBe(2);
+  await newer.claim();
+  await expect(older.claim()).rejects.toThrow(OwnershipLostError);
+  expect((await newer.claim()).attempt).toBe(4);
+});
+
 test('of two claims at the same time one loses', async () => {
   const { open } = createChain();
   const outcomes = await Promise.allSettled([open().claim(), open().claim()]);

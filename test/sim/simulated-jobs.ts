@@ -1,0 +1,187 @@
+import { murmurHash } from '../../state/keyed/key-group.ts';
+import {
+  type AggregateFunction,
+  compositeKey,
+  type DataStream,
+  defineProcess,
+  defineWindowFunction,
+  float64,
+  int,
+  listState,
+  long,
+  mapState,
+  OutputTag,
+  record,
+  type StreamExecutionEnvironment,
+  string,
+  TumblingEventTimeWindows,
+  valueState,
+  WatermarkStrategy,
+} from '../../operators/index.ts';
+import { generatorSource } from '../../operators/source/collection/generator-source.ts';
+import type { SimulatedJob } from './simulate.ts';
+
+const Reading = record('Reading', { source: string(), n: int(), user: string(), atMs: long(), amount: int() });
+interface Reading {
+  readonly source: string;
+  readonly n: number;
+  readonly user: string;
+  readonly atMs: number;
+  readonly amount: number;
+}
+
+const OUT_OF_ORDERNESS_MS = 400;
+const START_MS = 1_000_000;
+
+/** Reading n of a split: about one every 20 ms of event time, up to 400 ms out of order. */
+function readingAt(source: string, splitIndex: number, n: number): Reading {
+  const draw = (salt: number): number => murmurHash(splitIndex * 7919 + n * 31 + salt + source.length * 131);
+  return {
+    source: `${source}-${splitIndex}`,
+    n,
+    user: `u${draw(1) % 23}`,
+    atMs: START_MS + n * 20 + (draw(2) % OUT_OF_ORDERNESS_MS),
+    amount: draw(3) % 100,
+  };
+}
+
+/** A paced, bounded stream of readings. Splits are of different length, so that some readers end early. */
+function readings(
+  env: StreamExecutionEnvironment,
+  name: string,
+  options: { readonly splitCount: number; readonly count: number; readonly recordsPerSecond: number },
+): DataStream<Reading> {
+  return env.fromSource(
+    generatorSource({
+      name,
+      splitCount: options.splitCount,
+      countPerSplit: (splitIndex) => Math.floor(options.count / (1 + splitIndex)),
+      recordAt: (splitIndex, n) => readingAt(name, splitIndex, n),
+      recordsPerSecond: options.recordsPerSecond,
+    }),
+    name,
+    WatermarkStrategy.forBoundedOutOfOrderness<Reading>(OUT_OF_ORDERNESS_MS).withTimestamp((reading) => reading.atMs),
+  );
+}
+
+const total: AggregateFunction<Reading, { sum: number; count: number }, { sum: number; count: number }> = {
+  accumulatorSchema: record('Total', { sum: long(), count: int() }),
+  createAccumulator: () => ({ sum: 0, count: 0 }),
+  add: (accumulator, { amount }) => ({ sum: accumulator.sum + amount, count: accumulator.count + 1 }),
+  getResult: (accumulator) => accumulator,
+  merge: (a, b) => ({ sum: a.sum + b.sum, count: a.count + b.count }),
+};
+
+/** Union, filter, windows, and a second stage of windows over their results, with a side output beside. */
+export const windowsJob: SimulatedJob = {
+  name: 'windows',
+  sinkUids: ['per-user', 'per-window', 'odd'],
+  build(env, sink) {
+    const left = readings(env, 'left', { splitCount: 3, count: 240, recordsPerSecond: 2_000 });
+    const right = readings(env, 'right', { splitCount: 1, count: 150, recordsPerSecond: 900 });
+    const ODD = new OutputTag<string>('odd');
+    const checked = left
+      .union(right)
+      .filter((reading) => reading.amount !== 50)
+      .process(() => ({
+        processElement(reading: Reading, context, out: { collect(value: Reading): void }) {
+          if (reading.amount % 10 === 7) context.output(ODD, `${reading.source} ${reading.n}`);
+          out.collect(reading);
+        },
+      }));
+    checked.getSideOutput(ODD).sinkTo(sink(), { uid: 'odd' });
+    const perUser = checked
+      .keyBy((reading) => reading.user)
+      .window(TumblingEventTimeWindows.of('1s'))
+      .aggregate(
+        total,
+        defineWindowFunction({
+          process(user: string, { window }, results: Iterable<{ sum: number; count: number }>, out) {
+            for (const { sum, count } of results) out.collect({ user, startMs: window.startMs, sum, count });
+          },
+        }),
+        { uid: 'user-windows' },
+      ) as DataStream<{ user: string; startMs: number; sum: number; count: number }>;
+    perUser.sinkTo(sink(), { uid: 'per-user' });
+    perUser
+      .keyBy(({ startMs }) => startMs)
+      .window(TumblingEventTimeWindows.of('1s'))
+      .aggregate(
+        {
+          accumulatorSchema: record('All', { users: int(), sum: long() }),
+          createAccumulator: () => ({ users: 0, sum: 0 }),
+          add: (all, { sum }) => ({ users: all.users + 1, sum: all.sum + sum }),
+          getResult: (all) => all,
+          merge: (a, b) => ({ users: a.users + b.users, sum: a.sum + b.sum }),
+        },
+        { uid: 'all-windows' },
+      )
+      .sinkTo(sink(), { uid: 'per-window' });
+  },
+};
+
+/** All kinds of keyed state, timers set and moved, and many keys beside a few hot ones. */
+export const statesJob: SimulatedJob = {
+  name: 'states',
+  sinkUids: ['summaries'],
+  build(env, sink) {
+    readings(env, 'readings', { splitCount: 4, count: 300, recordsPerSecond: 3_000 })
+      .keyBy((reading) => (reading.n % 3 === 0 ? compositeKey(reading.source, reading.n) : reading.user))
+      .process(
+        defineProcess({
+          uid: 'summary',
+          state: {
+            count: valueState(int()),
+            lastAt: valueState(long()),
+            amounts: listState(int()),
+            bySource: mapState(string(), float64()),
+          },
+          processElement(reading: Reading, { state, timers }, _out) {
+            state.count.update((state.count.value() ?? 0) + 1);
+            state.amounts.add(reading.amount);
+            state.bySource.set(reading.source, (state.bySource.get(reading.source) ?? 0) + reading.amount);
+            const lastAt = state.lastAt.value() ?? undefined;
+            if (lastAt !== undefined && lastAt >= reading.atMs) return;
+            // One timer per key, moved with the newest reading; far enough that no order of readings makes it fire early.
+            if (lastAt !== undefined) timers.deleteEventTimeTimer(lastAt + 1_000_000);
+            timers.registerEventTimeTimer(reading.atMs + 1_000_000);
+            state.lastAt.update(reading.atMs);
+          },
+          onTimer(timestampMs, { state, currentKey }, out) {
+            out.collect({
+              key: currentKey,
+              timestampMs,
+              count: state.count.value(),
+              amounts: [...(state.amounts.get() ?? [])].sort((a, b) => a - b),
+              bySource: [...state.bySource.entries()].map(([source, sum]) => `${source}=${sum}`).sort(),
+            });
+          },
+        }),
+      )
+      .sinkTo(sink(), { uid: 'summaries' });
+  },
+};
+
+/** Two keyed inputs of different length that meet in shared state, and a stream that is dealt out in between. */
+export const joinJob: SimulatedJob = {
+  name: 'join',
+  sinkUids: ['pairs'],
+  build(env, sink) {
+    const orders = readings(env, 'orders', { splitCount: 2, count: 200, recordsPerSecond: 1_500 }).rebalance();
+    const payments = readings(env, 'payments', { splitCount: 2, count: 90, recordsPerSecond: 500 });
+    orders
+      .map((order) => ({ ...order, amount: order.amount + 1 }))
+      .keyBy((order) => order.user)
+      .intervalJoin(payments.keyBy((payment) => payment.user))
+      .between('-300ms', '500ms')
+      .fullOuter({ emitUnmatched: 'final', cleanupInterval: '200ms' })
+      .map((order, payment) => [order?.source, order?.n, order?.amount, payment?.source, payment?.n], {
+        uid: 'pairs-of-user',
+        leftSchema: Reading,
+        rightSchema: Reading,
+      })
+      .sinkTo(sink(), { uid: 'pairs' });
+  },
+};
+
+export const SIMULATED_JOBS: readonly SimulatedJob[] = [windowsJob, statesJob, joinJob];
