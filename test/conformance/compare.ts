@@ -10,10 +10,12 @@ export function compare(vector: Vector, observed: Observed): string | undefined 
   const isOutput = (entry: Expectation): boolean =>
     assertsOutput(vector) && OUTPUT_FIELDS.some((field) => field in entry);
   const outputs = vector.expect.filter(isOutput);
-  const main = outputs.filter((entry) => typeof entry['side'] !== 'string');
+  const sideOf = (entry: Expectation): string | undefined =>
+    'abort' in entry ? 'aborts' : 'failure' in entry ? 'failures' : (entry['side'] as string | undefined);
+  const main = outputs.filter((entry) => sideOf(entry) === undefined);
   const bySide = Map.groupBy(
-    outputs.filter((entry) => typeof entry['side'] === 'string'),
-    (entry) => entry['side'] as string,
+    outputs.filter((entry) => sideOf(entry) !== undefined),
+    (entry) => sideOf(entry)!,
   );
   return (
     compareMain(vector, main, listed(observed)) ??

@@ -1,9 +1,12 @@
 import { PAGED_BACKEND, type TestBackendKind } from '../harness/operators/backends.ts';
 import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
+import * as barriers from './types/barriers.ts';
 import * as joins from './types/joins.ts';
+import * as keys from './types/keys.ts';
 import * as process from './types/process.ts';
 import * as time from './types/time.ts';
+import * as ttl from './types/ttl.ts';
 import { trigger } from './types/trigger.ts';
 import { window } from './types/window.ts';
 import {
@@ -18,6 +21,9 @@ import type { VectorType } from './observed.ts';
 
 const TYPES: Readonly<Record<string, VectorType>> = {
   ...time,
+  ...keys,
+  ...barriers,
+  ...ttl,
   ...process,
   ...joins,
   trigger,

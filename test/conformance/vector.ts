@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from '../../engine/time/timestamps.ts';
 
-/** A vector of `docs/reference/conformance-vectors.md`: an operator, what is fed to it, what must come out. */
+/** A vector (README.md): an operator, what is fed to it, what must come out. */
 export interface Vector {
   readonly name: string;
   readonly operator: Readonly<Record<string, unknown>> & { readonly type: string };

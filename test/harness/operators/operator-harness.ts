@@ -115,10 +115,15 @@ export class OperatorHarness<OUT> {
     await this.#processPending();
   }
 
-  /** Sets the processing-time clock and fires everything due at it (timestamp <= `nowMs`). */
-  async advanceProcessingTime(nowMs: number): Promise<void> {
+  /** Sets the processing-time clock without firing anything. */
+  setProcessingTime(nowMs: number): void {
     this.#clock.nowMs = nowMs;
     this.#backend?.backend.setProcessingTime(nowMs);
+  }
+
+  /** Sets the processing-time clock and fires everything due at it (timestamp <= `nowMs`). */
+  async advanceProcessingTime(nowMs: number): Promise<void> {
+    this.setProcessingTime(nowMs);
     this.#clock.runCallbacks();
     await this.#fire(
       (backend, onTimer) => backend.fireProcessingTimeTimers(nowMs, 1, onTimer),
