@@ -9,6 +9,8 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { prepareInput } from './attribution/input.ts';
 import type { VariantArguments } from './attribution/measure.ts';
+import { produceLines } from './attribution/produce.ts';
+import { startServices } from '../harness/services/services.ts';
 
 const setting = (name: string, fallback: string): string => process.env[`TIDEMARK_BENCH_${name}`] ?? fallback;
 const isTest = process.env['TIDEMARK_BENCH'] === 'test';
@@ -26,10 +28,26 @@ const variantArguments: VariantArguments = {
 };
 
 // Interleaved, so that a drift of the machine meets both.
-for (let run = 0; run < Number(setting('RUNS', '1')); run++) {
-  for (const variant of ['files-engine', 'files-loop']) {
-    const script = fileURLToPath(new URL(`./attribution/${variant}.ts`, import.meta.url));
-    const { status } = spawnSync(process.execPath, ['--max-old-space-size=8192', script, JSON.stringify(variantArguments)], { stdio: 'inherit' });
-    if (status !== 0) process.exit(1);
+const runs = Number(setting('RUNS', '1'));
+for (let run = 0; run < runs; run++)
+  for (const variant of ['files-engine', 'files-loop']) runVariant(variant, variantArguments);
+
+const services = await startServices({ kafka: { isForBench: true } });
+try {
+  const topic = 'attribution-bench';
+  const { brokers } = services.kafka;
+  await produceLines(brokers, topic, input.jsonFile);
+  for (let run = 0; run < runs; run++) {
+    for (const variant of ['kafka-engine', 'kafka-loop']) runVariant(variant, { ...variantArguments, brokers, topic });
   }
+} finally {
+  await services.stop();
+}
+
+function runVariant(variant: string, options: VariantArguments): void {
+  const script = fileURLToPath(new URL(`./attribution/${variant}.ts`, import.meta.url));
+  const { status } = spawnSync(process.execPath, ['--max-old-space-size=8192', script, JSON.stringify(options)], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error(`${variant} failed`);
 }

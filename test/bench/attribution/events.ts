@@ -80,7 +80,11 @@ export function* benchEvents(options: BenchOptions): Generator<BenchEvent> {
   };
   for (let n = 0; emitted < options.eventCount; n++) {
     const ts = BASE_TIME_MS + Math.floor(n * gapMs);
-    for (let event = pending.popBefore(ts); event !== undefined && emitted < options.eventCount; event = pending.popBefore(ts)) {
+    for (
+      let event = pending.popBefore(ts);
+      event !== undefined && emitted < options.eventCount;
+      event = pending.popBefore(ts)
+    ) {
       emitted++;
       yield event;
     }

@@ -50,7 +50,9 @@ const execution = JobExecution.start({
   },
   checkpointStorage: await openStorage(environment, join(folder, 'checkpoints')),
   openPageStore: () =>
-    store === 'heap' ? Promise.resolve(new HeapPageStore()) : Promise.resolve(new RocksDbPageStore({ path: join(folder, 'state') })),
+    store === 'heap'
+      ? Promise.resolve(new HeapPageStore())
+      : Promise.resolve(new RocksDbPageStore({ path: join(folder, 'state') })),
   checkpointInterval,
   cacheBytes,
   restart: { kind: 'none' },
@@ -67,7 +69,11 @@ const isRead = (watermarkMs: number): boolean => watermarkMs >= 8_000_000_000_00
 poll();
 await stopped.promise;
 if (execution.status.state === 'failed') await execution.result;
-report('files-engine', usage.stop(), { events: input.eventCount, matches: matchCount, checkpoints: execution.status.checkpoints });
+report('files-engine', usage.stop(), {
+  events: input.eventCount,
+  matches: matchCount,
+  checkpoints: execution.status.checkpoints,
+});
 await execution.cancel();
 rmSync(folder, { recursive: true, force: true });
 process.exit();

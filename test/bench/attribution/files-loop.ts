@@ -20,7 +20,9 @@ class JoinOutput extends DecodeOutput<ReadEvent> {
     throw error;
   }
 }
-const decoder = lengthPrefixedAvro(ReadEvent, { writer: WrittenEvent.avro, otherBranches: 'skip' }).createDecoder('stream');
+const decoder = lengthPrefixedAvro(ReadEvent, { writer: WrittenEvent.avro, otherBranches: 'skip' }).createDecoder(
+  'stream',
+);
 const output = new JoinOutput();
 const file = openSync(input.avroFile, 'r');
 let buffer = Buffer.alloc(CHUNK_BYTES * 2);

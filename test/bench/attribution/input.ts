@@ -18,7 +18,11 @@ export interface BenchInput {
 export function prepareInput(options: BenchOptions): BenchInput {
   const name = `attribution-${options.profile}-${options.eventCount}-${options.spanMs / 1000}s-seed${options.seed}`;
   const folder = join(tmpdir(), 'tidemark-bench', name);
-  const input = { avroFile: join(folder, 'events.avro'), jsonFile: join(folder, 'events.jsonl'), eventCount: options.eventCount };
+  const input = {
+    avroFile: join(folder, 'events.avro'),
+    jsonFile: join(folder, 'events.jsonl'),
+    eventCount: options.eventCount,
+  };
   if (existsSync(input.jsonFile) && statSync(input.jsonFile).size > 0) return input;
   mkdirSync(folder, { recursive: true });
   const avro = new FileAppender(`${input.avroFile}.part`);

@@ -28,11 +28,17 @@ export class Usage {
 export interface VariantResult {
   readonly events: number;
   readonly matches: number;
-  readonly checkpoints?: { readonly completedCount: number; readonly totalBytes: number; readonly totalDurationMs: number } | undefined;
+  readonly checkpoints?:
+    | { readonly completedCount: number; readonly totalBytes: number; readonly totalDurationMs: number }
+    | undefined;
 }
 
 /** Prints the JSON line of a variant. */
-export function report(variant: string, usage: { readonly seconds: number; readonly cpuSeconds: number }, result: VariantResult): void {
+export function report(
+  variant: string,
+  usage: { readonly seconds: number; readonly cpuSeconds: number },
+  result: VariantResult,
+): void {
   const { checkpoints, events, matches } = result;
   const round = (value: number): number => Math.round(value * 1000) / 1000;
   const line = {

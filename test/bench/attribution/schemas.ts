@@ -1,5 +1,6 @@
+import { optional } from '../../../state/schema/optional.ts';
 import { pick, record } from '../../../state/schema/record.ts';
-import { long, string, timestampMs } from '../../../state/schema/scalars.ts';
+import { int, long, string, timestampMs } from '../../../state/schema/scalars.ts';
 import type { Infer } from '../../../state/schema/schema.ts';
 import { union } from '../../../state/schema/union.ts';
 
@@ -48,6 +49,37 @@ export const ReadImpression = pick(Impression, [
 export const ReadClick = pick(Click, ['click_id', 'impression_id', 'event_timestamp']);
 export const ReadEvent = union('type', { impression: ReadImpression, click: ReadClick });
 export type ReadEvent = Infer<typeof ReadEvent>;
+
+/** The same from JSON, where the kinds stand beside each other. */
+export const JsonEvent = record('JsonEvent', {
+  event_type: int(),
+  impression: optional(ReadImpression),
+  click: optional(ReadClick),
+});
+export type JsonEvent = Infer<typeof JsonEvent>;
+
+export function readEventOf(event: JsonEvent): ReadEvent {
+  const { impression, click } = event;
+  // `!= null`: plain JSON.parse gives null where our decoder gives undefined.
+  if (impression != null) {
+    return {
+      type: 'impression',
+      impression_id: impression.impression_id,
+      ts: impression.ts,
+      user_id: impression.user_id,
+      campaign_id: impression.campaign_id,
+      ad_creative_id: impression.ad_creative_id,
+      website: impression.website,
+      price_micros: impression.price_micros,
+    };
+  }
+  return {
+    type: 'click',
+    click_id: click!.click_id,
+    impression_id: click!.impression_id,
+    event_timestamp: click!.event_timestamp,
+  };
+}
 
 /** What is kept of an impression. */
 export const Kept = record('Kept', {
