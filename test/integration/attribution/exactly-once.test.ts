@@ -77,21 +77,38 @@ test('the lake, the warehouse and the feed equal the truth after kill -9 at rand
 
   const warehouse = new pg.Client({ ...postgres, database: prefix });
   await warehouse.connect();
-  expectEqualRows(await warehouseRows(warehouse, 'fact_impression', ['impression_id']), [...truth.impressions].map((id) => [id]));
-  expectEqualRows(await warehouseRows(warehouse, 'fact_click', ['click_id', 'impression_id', 'match_method']), clickRows(truth));
   expectEqualRows(
-    await warehouseRows(warehouse, 'fact_attribution', ['conversion_id', 'touch_id', 'value_micros', 'currency', 'credit_ppm']),
+    await warehouseRows(warehouse, 'fact_impression', ['impression_id']),
+    [...truth.impressions].map((id) => [id]),
+  );
+  expectEqualRows(
+    await warehouseRows(warehouse, 'fact_click', ['click_id', 'impression_id', 'match_method']),
+    clickRows(truth),
+  );
+  expectEqualRows(
+    await warehouseRows(warehouse, 'fact_attribution', [
+      'conversion_id',
+      'touch_id',
+      'value_micros',
+      'currency',
+      'credit_ppm',
+    ]),
     creditRows(truth),
   );
   const conversionIds = [...truth.attributions.keys(), ...truth.unmatchedConversions.keys()];
-  expectEqualRows(await warehouseRows(warehouse, 'fact_conversion', ['conversion_id']), conversionIds.map((id) => [id]));
+  expectEqualRows(
+    await warehouseRows(warehouse, 'fact_conversion', ['conversion_id']),
+    conversionIds.map((id) => [id]),
+  );
   await warehouse.end();
 
   const feed = (await readFeed(kafka.brokers, `${prefix}-attribution_feed`, `${prefix}-reader`)).map(
     (text) => JSON.parse(text) as Record<string, unknown>,
   );
   expectEqualRows(
-    feed.map((row) => ['conversionId', 'touchId', 'valueMicros', 'currency', 'creditPpm'].map((name) => textOf(row[name]))),
+    feed.map((row) =>
+      ['conversionId', 'touchId', 'valueMicros', 'currency', 'creditPpm'].map((name) => textOf(row[name])),
+    ),
     creditRows(truth),
   );
   rmSync(folder, { recursive: true, force: true });
