@@ -65,12 +65,14 @@ const TEXT = {
   separator: '\n',
 };
 
-/** Kills and restarts the broker until it is told to stop. */
+const KILLS_MAX = 4;
+
+/** Kills and restarts the broker, a few times or until it is told to stop. */
 function breakBroker(random: SeededRandom): { stop(): Promise<number> } {
   let isStopped = false;
   const running = (async () => {
     let killCount = 0;
-    while (!isStopped) {
+    while (!isStopped && killCount < KILLS_MAX) {
       await environment.scheduler.delay(300 + random.below(1_500));
       await services.kafka.kill();
       killCount++;
@@ -146,10 +148,6 @@ test('a job that dies again and again on a broker that dies, too, leaves every r
   for (const partition of [0, 1]) {
     for (const { value } of await readRecords(connect(), output, partition)) found.push(value!);
   }
-  expect({ killCount, attemptCount: run.attemptCount }).toEqual({
-    killCount: expect.any(Number) as unknown,
-    attemptCount: expect.any(Number) as unknown,
-  });
   expect(killCount).toBeGreaterThan(0);
   expect(run.attemptCount).toBeGreaterThan(2);
   const byKey = (values: readonly string[]) => Object.groupBy(values, (value) => value.slice(0, 2));
@@ -168,6 +166,7 @@ test('offsets that retention has removed stop the job, naming what is there', as
   await run.close();
   const admin = new Kafka({ brokers: [services.kafka.brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
+  await admin.fetchTopicOffsets(topic); // kafkajs deletes only what it has looked up before
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '7' }] });
   await admin.disconnect();
   const restored = await new SourceRun({ source, environment, restore }).start();

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../../engine/base/errors.ts';
 import { MetricGroup } from '../../../engine/base/metrics.ts';
 import type { SeededRandom } from '../../../engine/base/random.ts';
-import type { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
+import type { Environment } from '../../../engine/base/environment.ts';
 import { INSERT } from '../../../engine/task/row-kind.ts';
 import type { Committer, Sink, SinkContext, SinkWriter } from '../../../engine/task/sink.ts';
 import type { Json, Source, SourceReader, SourceSplit } from '../../../engine/task/source.ts';
@@ -20,13 +20,14 @@ interface Checkpoint {
  * under way goes on as a zombie; the next attempt restores from the last complete checkpoint.
  */
 export class JobRun<T> {
-  readonly #environment: VirtualEnvironment;
+  readonly #environment: Environment;
   readonly #random: SeededRandom;
   readonly #source: Source<T, SourceSplit>;
   readonly #sink: Sink<T>;
   readonly #storage: ObjectStorage;
   readonly #parallelism: number;
   readonly #crashProbability: number;
+  readonly #storagePrefix: string;
   #checkpoint: Checkpoint | undefined;
   #lastCheckpointId = 0;
   attemptCount = 0;
@@ -34,7 +35,7 @@ export class JobRun<T> {
   readonly failures: unknown[] = [];
 
   constructor(options: {
-    readonly environment: VirtualEnvironment;
+    readonly environment: Environment;
     readonly random: SeededRandom;
     readonly source: Source<T, SourceSplit>;
     readonly sink: Sink<T>;
@@ -42,6 +43,8 @@ export class JobRun<T> {
     readonly parallelism: number;
     /** Per step of the job. */
     readonly crashProbability: number;
+    /** Names the sink, also on the cluster. Default `job/0/staged/sink`. */
+    readonly storagePrefix?: string | undefined;
   }) {
     this.#environment = options.environment;
     this.#random = options.random;
@@ -50,6 +53,7 @@ export class JobRun<T> {
     this.#storage = options.storage;
     this.#parallelism = options.parallelism;
     this.#crashProbability = options.crashProbability;
+    this.#storagePrefix = options.storagePrefix ?? 'job/0/staged/sink';
   }
 
   /** Runs attempts until the source has ended and everything is committed. */
@@ -181,7 +185,7 @@ export class JobRun<T> {
       parallelism: this.#parallelism,
       attempt,
       storage: this.#storage,
-      storagePrefix: 'job/0/staged/sink',
+      storagePrefix: this.#storagePrefix,
     };
   }
 }
