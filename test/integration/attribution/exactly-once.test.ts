@@ -30,6 +30,7 @@ const seed = Number(process.env['TIDEMARK_TEST_SEED'] ?? Math.floor(performance.
 
 test('the lake, the warehouse and the feed equal the truth after kill -9 at random moments', async () => {
   const { kafka, s3, postgres } = await sharedServices('kafka', 's3', 'postgres');
+  process.stdout.write(`exactly-once: seed ${seed}; again with TIDEMARK_TEST_SEED=${seed}\n`);
   const environment = createNodeEnvironment();
   const random = new SeededRandom(seed);
   const prefix = uniqueName('exactly_once');

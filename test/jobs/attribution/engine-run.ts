@@ -15,6 +15,7 @@ import type { DataStream } from '../../../operators/data-stream.ts';
 import { CollectedRows, collectSink } from '../../../operators/sink/collect/collect-sink.ts';
 import { StreamExecutionEnvironment } from '../../../operators/stream-execution-environment.ts';
 import { DirectoryStorage } from '../../../state/storage/directory-storage.ts';
+import type { PageStore } from '../../../state/store/page-store.ts';
 import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
 
 export const OUTPUTS = [
@@ -38,6 +39,8 @@ export interface EngineRunOptions {
   readonly failAfter?: readonly number[] | undefined;
   /** Default: a virtual one. */
   readonly environment?: Environment | undefined;
+  /** Default: on the heap. */
+  readonly openPageStore?: (() => Promise<PageStore>) | undefined;
   /** Default: the simulator in process. */
   readonly createSource?: ((stream: SourceName) => Source<RawRecord>) | undefined;
 }
@@ -46,6 +49,8 @@ export interface EngineRunResult {
   readonly rows: JobRows;
   readonly checkpointCount: number;
   readonly restartCount: number;
+  /** Largest size of the keyed state at any checkpoint, as its files hold it. */
+  readonly stateBytesMax: number;
 }
 
 /** Seconds of the world per second of the virtual clock. */
@@ -62,18 +67,40 @@ export async function engineRun(options: EngineRunOptions): Promise<EngineRunRes
     jobName: 'attribution',
     buildGraph: () => buildGraph(options, collected, failures),
     checkpointStorage: new DirectoryStorage(virtual, 'checkpoints'),
-    openPageStore: async () => new HeapPageStore(),
+    openPageStore: options.openPageStore ?? (async () => new HeapPageStore()),
     parallelism: options.parallelism ?? 1,
     checkpointInterval: '500ms',
     restart: { kind: 'fixed-delay', attempts: 100, delay: 100 },
     cacheBytes: options.cacheBytes,
   });
+  let stateBytesMax = 0;
+  void watchState(environment, execution, (bytes) => void (stateBytesMax = Math.max(stateBytesMax, bytes)));
   await (options.environment === undefined ? virtual.run(execution.result) : execution.result);
   return {
     rows: Object.fromEntries([...collected].map(([name, rows]) => [name, rows.values()])) as unknown as JobRows,
     checkpointCount: execution.status.checkpoints.completedCount,
     restartCount: execution.status.restartCount,
+    stateBytesMax,
   };
+}
+
+async function watchState(
+  environment: Environment,
+  execution: JobExecution,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  let lastSeen = 0;
+  while (!['finished', 'failed', 'canceled'].includes(execution.status.state)) {
+    await environment.scheduler.delay(50);
+    const { completedCount } = execution.status.checkpoints;
+    if (completedCount === lastSeen || execution.status.state !== 'running') continue;
+    lastSeen = completedCount;
+    const completed = await execution.triggerCheckpoint().catch(() => undefined);
+    const files = Object.values(completed?.manifest.operators ?? {}).flatMap(({ subtasks }) =>
+      subtasks.flatMap(({ keyedFiles }) => keyedFiles),
+    );
+    onBytes(files.reduce((sum, file) => sum + file.bytes, 0));
+  }
 }
 
 function buildGraph(
