@@ -202,6 +202,8 @@ export class JobExecution {
     this.#recovered = recovered;
     const { running } = recovered;
     if (running === undefined) {
+      const committed = recovered.commit().then(() => true);
+      if (!(await Promise.race([committed, this.#cancel.promise]))) return this.#canceled();
       this.#state = 'finished';
       return { state: 'finished', lastCheckpointId: recovered.restoredCheckpointId };
     }

@@ -9,12 +9,15 @@ import { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
 import { createJobGraph } from '../graph/job-graph.ts';
 import { durationMs } from '../time/duration.ts';
+import { commitPending } from './committers.ts';
 import { RunningAttempt } from './running-attempt.ts';
 import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
 
 export interface Recovered {
-  /** Restored, not yet started; undefined when the job was over already. */
+  /** Restored, not yet started; undefined when the job was over already, but for `commit`. */
   readonly running: RunningAttempt | undefined;
+  /** Commits what a job that was over has left to commit. */
+  commit(): Promise<void>;
   /** The checkpoint it goes on from; undefined when it starts anew. */
   readonly restoredCheckpointId: number | undefined;
   readonly metrics: MetricGroup;
@@ -57,9 +60,8 @@ export class Recovery {
     for (const checkpointId of claim.candidates) {
       try {
         const manifest = await this.#store.read(checkpointId);
-        const isOver = manifest.isFinal && manifest.pendingCommits.length === 0 && corruption === undefined;
-        if (isOver) return { running: undefined, restoredCheckpointId: checkpointId, metrics: new MetricGroup() };
         this.#check(manifest, this.#store.storage.url(this.#store.manifestKey(manifest)));
+        if (manifest.isFinal && corruption === undefined) return this.#ended(manifest);
         const recovered = await this.#createAttempt(manifest, claim, stateFiles);
         if (corruptIds.length > 0)
           logger.warn(`going on from checkpoint ${checkpointId}; results after it may be written to sinks again`);
@@ -85,6 +87,20 @@ export class Recovery {
       );
     }
     return await this.#createFirst(claim, stateFiles);
+  }
+
+  /** The job has ended in this checkpoint: nothing is run, so that nothing is emitted at an end a second time. */
+  #ended(manifest: CheckpointManifest): Recovered {
+    const { environment, jobName, buildGraph } = this.#options;
+    const metrics = new MetricGroup({ attempt: String(this.#attempt) });
+    const graph = createJobGraph(buildGraph(), this.#options);
+    const options = { environment, jobName, attempt: this.#attempt, checkpointStore: this.#store, metrics, graph };
+    return {
+      running: undefined,
+      commit: () => commitPending(options, manifest),
+      restoredCheckpointId: manifest.checkpointId,
+      metrics,
+    };
   }
 
   /** The first attempt on an empty chain: from a savepoint, or anew. */
@@ -163,6 +179,6 @@ export class Recovery {
       encodedBytesMax: cacheBytes - decodedBytesMax,
       batchRecords: options.batchRecords ?? 1024,
     });
-    return { running, restoredCheckpointId: manifest?.checkpointId, metrics };
+    return { running, commit: () => Promise.resolve(), restoredCheckpointId: manifest?.checkpointId, metrics };
   }
 }

@@ -17,11 +17,11 @@ import type { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
-import type { SinkNode } from '../graph/stream-graph.ts';
 import type { Committer } from '../task/sink.ts';
 import type { Task } from '../task/task.ts';
 import { TaskError } from '../task/task-error.ts';
-import { buildTasks, type BuiltTask, createSinkContext, uidOf } from './attempt.ts';
+import { buildTasks, type BuiltTask, uidOf } from './attempt.ts';
+import { createCommitters } from './committers.ts';
 import { Executor } from './executor.ts';
 import { SourceCoordinator } from './source-coordinator.ts';
 import { EpochLostError, snapshotTask } from './task-snapshot.ts';
@@ -126,7 +126,7 @@ export class RunningAttempt {
 
   /** Commits what the restored checkpoint left uncommitted, opens the tasks, and runs until `close`. */
   async start(): Promise<void> {
-    await this.#createCommitters();
+    await createCommitters(this.#options, this.#committers);
     this.#commits.add(this.#options.manifest?.pendingCommits ?? []);
     for (const { task } of this.#built) await task.open();
     for (const source of this.#sources.values()) await source.start();
@@ -217,28 +217,6 @@ export class RunningAttempt {
     });
     for (const { task, operators } of this.#built)
       if (task.source !== undefined) this.#sources.get(operators[0]!.uid)!.connect(task);
-  }
-
-  async #createCommitters(): Promise<void> {
-    for (const vertex of this.#options.graph.vertices) {
-      for (const node of vertex.nodes) {
-        if (node.kind !== 'sink' || node.sink.createCommitter === undefined) continue;
-        const committer = await node.sink.createCommitter(this.#committerContext(node));
-        this.#committers.set(uidOf(node), committer);
-      }
-    }
-  }
-
-  #committerContext(node: SinkNode): ReturnType<typeof createSinkContext> {
-    const { environment, jobName, attempt, checkpointStore, metrics } = this.#options;
-    const context = {
-      environment,
-      jobName,
-      attempt,
-      storage: checkpointStore.storage,
-      storagePrefix: checkpointStore.prefix,
-    };
-    return createSinkContext(context, node, metrics.child({ committer: node.name }), 0, 1);
   }
 
   #onSnapshot(task: Task, barrier: Barrier): void {
