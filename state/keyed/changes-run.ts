@@ -4,9 +4,6 @@ import type { Changes, EncodedTier } from './encoded-tier.ts';
 import { ENTRY_HEADER_BYTES, offsetOf, type Segment } from './segment.ts';
 import { readChange } from './store-areas.ts';
 
-/** Places inside one key group that fit under a hash in an exact number. */
-const PLACES = 0x20_0000;
-
 /** Entries of the encoded tier, taken at a barrier, in file order. The tier must be retained while it is read. */
 export class EntriesRun implements PageRun {
   readonly #tier: EncodedTier;
@@ -69,40 +66,46 @@ export class EntriesRun implements PageRun {
     return Promise.resolve(false);
   }
 
-  /** The refs at these places by unsigned hash, equal ones by key bytes. */
+  /**
+   * The refs at these places by unsigned hash, equal ones by key bytes. Hashes are spread evenly: dealt by their upper bits
+   * to as many buckets as there are refs, they are nearly sorted.
+   */
   #sort(places: Uint32Array): Int32Array {
     const { refs, hashes } = this.#changes;
     const count = places.length;
+    const shift = 32 - Math.min(20, Math.max(1, Math.ceil(Math.log2(count + 1))));
+    const next = new Uint32Array(2 ** (32 - shift) + 1);
+    for (let i = 0; i < count; i++) next[(hashes[places[i]!]! >>> shift) + 1]!++;
+    for (let i = 1; i < next.length; i++) next[i]! += next[i - 1]!;
     const sorted = new Int32Array(count);
-    if (count > PLACES) {
-      for (let i = 0; i < count; i++) sorted[i] = refs[places[i]!]!;
-      return sorted.sort((a, b) => this.#compare(a, b));
-    }
-    // Hash above, place below in one exact number: the sort runs without a comparison function.
-    const order = new Float64Array(count);
-    for (let i = 0; i < count; i++) order[i] = (hashes[places[i]!]! >>> 0) * PLACES + i;
-    order.sort();
-    let hashBefore = -1;
+    const keys = new Uint32Array(count);
     for (let i = 0; i < count; i++) {
-      const hash = Math.floor(order[i]! / PLACES);
-      const ref = refs[places[order[i]! - hash * PLACES]!]!;
+      const place = places[i]!;
+      const hash = hashes[place]! >>> 0;
+      const at = next[hash >>> shift]!++;
+      sorted[at] = refs[place]!;
+      keys[at] = hash;
+    }
+    for (let i = 1; i < count; i++) {
+      const hash = keys[i]!;
+      const ref = sorted[i]!;
       let at = i;
-      if (hash === hashBefore) {
-        for (; at > 0 && this.#compare(sorted[at - 1]!, ref) > 0; at--) sorted[at] = sorted[at - 1]!;
+      while (
+        at > 0 &&
+        (keys[at - 1]! > hash || (keys[at - 1] === hash && this.#compareKeys(sorted[at - 1]!, ref) > 0))
+      ) {
+        keys[at] = keys[at - 1]!;
+        sorted[at] = sorted[at - 1]!;
+        at--;
       }
+      keys[at] = hash;
       sorted[at] = ref;
-      hashBefore = hash;
     }
     return sorted;
   }
 
-  #compare(a: number, b: number): number {
-    const segmentA = this.#tier.segmentOf(a);
-    const segmentB = this.#tier.segmentOf(b);
-    const hashA = segmentA.hashAt(offsetOf(a));
-    const hashB = segmentB.hashAt(offsetOf(b));
-    if (hashA !== hashB) return (hashA >>> 0) - (hashB >>> 0);
-    return compareKeys(segmentA, offsetOf(a), segmentB, offsetOf(b));
+  #compareKeys(a: number, b: number): number {
+    return compareKeys(this.#tier.segmentOf(a), offsetOf(a), this.#tier.segmentOf(b), offsetOf(b));
   }
 }
 

@@ -49,11 +49,13 @@ export class StateFileWriter {
     view.setInt32(at + 4, run.hash, true);
     view.setUint32(at + 8, pageLength, true);
     const keyAt = at + FILE_ENTRY_HEADER_BYTES;
-    run.buffer.copy(buffer, keyAt, run.keyOffset, run.keyOffset + keyLength);
-    if (pageLength > 0) {
+    if (run.pageOffset === run.keyOffset + keyLength) {
+      run.buffer.copy(buffer, keyAt, run.keyOffset, run.pageOffset + pageLength);
+    } else {
+      run.buffer.copy(buffer, keyAt, run.keyOffset, run.keyOffset + keyLength);
       run.buffer.copy(buffer, keyAt + keyLength, run.pageOffset, run.pageOffset + pageLength);
-      buffer[keyAt + keyLength] = run.format;
     }
+    if (pageLength > 0) buffer[keyAt + keyLength] = run.format;
     if (this.#blockPages === 0) this.#blockFirstKeyGroup = keyGroup;
     this.#blockLastKeyGroup = keyGroup;
     this.#blockPages++;
