@@ -264,9 +264,13 @@ export class JobExecution {
 
 const NO_METRICS = new MetricGroup();
 
-/** Whether trying again can help: not after a wrong definition, and not after another attempt has taken over. */
+/**
+ * Whether trying again can help: not after a wrong definition, not after another attempt has taken over, and not after an
+ * answer from outside that will stay the same. What failed inside a task may be gone with its state restored.
+ */
 function isRestartable(error: unknown): boolean {
   if (!(error instanceof TidemarkError)) return true;
   if (error.code === 'OWNERSHIP_LOST') return false;
+  if (error instanceof ExternalError) return error.retryable;
   return error.domain !== 'user' || error.code === 'USER_FUNCTION';
 }
