@@ -2,7 +2,7 @@
  * The impression–click join, on the engine and as one hand-written loop over the same bytes.
  * Run: npm run bench -- attribution    Unit: events per CPU second of the whole process
  * Options: TIDEMARK_BENCH_EVENTS (2,000,000), TIDEMARK_BENCH_PROFILE (dense | sparse), TIDEMARK_BENCH_CACHE_MB (1024),
- * TIDEMARK_BENCH_STORE (rocksdb | heap), TIDEMARK_BENCH_CHECKPOINTS (2s), TIDEMARK_BENCH_RUNS (1);
+ * TIDEMARK_BENCH_STORE (rocksdb | heap), TIDEMARK_BENCH_CHECKPOINTS (2s), TIDEMARK_BENCH_RUNS (1), TIDEMARK_BENCH_VARIANTS (files,kafka; files needs no broker);
  * TIDEMARK_BENCH=test: tiny sizes.
  */
 import { spawnSync } from 'node:child_process';
@@ -32,6 +32,7 @@ const runs = Number(setting('RUNS', '1'));
 for (let run = 0; run < runs; run++)
   for (const variant of ['files-engine', 'files-loop']) runVariant(variant, variantArguments);
 
+if (setting('VARIANTS', 'files,kafka') === 'files') process.exit();
 const services = await startServices({ kafka: { isForBench: true } });
 try {
   const topic = 'attribution-bench';
