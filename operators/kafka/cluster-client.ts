@@ -1,13 +1,13 @@
 import Broker from 'kafkajs/src/broker/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
 import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
-import createSocketFactory from 'kafkajs/src/network/socketFactory.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import definitions, { type KafkajsProtocol } from 'kafkajs/src/protocol/requests/index.js';
 import type { Environment } from '../../engine/base/environment.ts';
 import { ExternalError, type TidemarkError, UserError } from '../../engine/base/errors.ts';
 import type { Logger } from '../../engine/base/logger.ts';
 import { formatBrokerAddress, parseBrokerAddress } from './broker-address.ts';
+import { createSocketFactory, installFrameReaders } from './frame-reader.ts';
 import { isTransient, KAFKA_ERROR, KafkaResponseError, toTidemarkError } from './kafka-errors.ts';
 import {
   BACKOFF_FIRST_MS,
@@ -200,6 +200,7 @@ export class ClusterClient {
       connectionTimeout: SOCKET_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
     });
+    installFrameReaders(connectionPool);
     for (const { requestQueue } of connectionPool.pool) {
       // kafkajs sets a timer with a negative delay after every answer, which Node warns about each time.
       const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);

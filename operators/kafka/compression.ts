@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import lz4 from 'lz4js';
 import snappy from 'snappyjs';
 import { ExternalError } from '../../engine/base/errors.ts';
+import { compressLz4, decompressLz4 } from './lz4-frame.ts';
 
 /** How the records of a batch are compressed. */
 export type KafkaCompression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
@@ -15,13 +15,6 @@ const UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
 /** Snappy data of Java clients is cut into blocks behind this header, a version and a compatible version (4 bytes each). */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER_BYTES = 16;
-
-/** Magic, flags (version 1, independent blocks), block size (4 MiB), checksum of the two. */
-const LZ4_FRAME_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73]);
-const LZ4_BLOCK_BYTES_MAX = 4 * 1024 * 1024;
-const LZ4_PLAIN_BLOCK = 0x8000_0000;
-const LZ4_END_MARK = Buffer.alloc(4);
-const LZ4_HASH_COUNT = 65_536;
 
 /** Unpacks the records of a batch. Synchronous: called while records are handed out. */
 export function decompress(code: number, bytes: Buffer): Buffer {
@@ -37,7 +30,7 @@ export function decompress(code: number, bytes: Buffer): Buffer {
       case 'snappy':
         return decompressSnappy(bytes);
       case 'lz4':
-        return asBuffer(lz4.decompress(bytes));
+        return decompressLz4(bytes, UNPACKED_BYTES_MAX);
       default:
         throw new Error(`unknown compression code ${code}`);
     }
@@ -80,23 +73,6 @@ function decompressSnappy(bytes: Buffer): Buffer {
     at += 4 + blockBytes;
   }
   return Buffer.concat(blocks);
-}
-
-/** One frame of independent blocks: brokers refuse the dependent ones that lz4js' own frames have. */
-function compressLz4(bytes: Buffer): Buffer {
-  const parts: Buffer[] = [LZ4_FRAME_HEADER];
-  const hashes = new Uint32Array(LZ4_HASH_COUNT);
-  for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES_MAX) {
-    const block = bytes.subarray(at, at + LZ4_BLOCK_BYTES_MAX);
-    const packed = Buffer.allocUnsafe(4 + lz4.compressBound(block.length));
-    const packedBytes = lz4.compressBlock(block, packed.subarray(4), 0, block.length, hashes.fill(0));
-    const isPacked = packedBytes > 0 && packedBytes < block.length;
-    packed.writeUInt32LE(isPacked ? packedBytes : (block.length | LZ4_PLAIN_BLOCK) >>> 0, 0);
-    parts.push(isPacked ? packed.subarray(0, 4 + packedBytes) : packed.subarray(0, 4));
-    if (!isPacked) parts.push(block);
-  }
-  parts.push(LZ4_END_MARK);
-  return Buffer.concat(parts);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -25,8 +25,15 @@ declare module 'kafkajs/src/network/connectionPool.js' {
   import type { KafkajsProtocol } from 'kafkajs/src/protocol/requests/index.js';
   import type { KafkajsLogger } from 'kafkajs/src/loggers/index.js';
   export interface KafkajsConnection {
-    readonly requestQueue: { readonly pending: readonly unknown[]; scheduleCheckPendingRequests(): void };
-    readonly socket: { destroy(): void } | undefined;
+    readonly requestQueue: {
+      readonly pending: readonly unknown[];
+      scheduleCheckPendingRequests(): void;
+      fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
+    };
+    /** Not null while logging in. */
+    readonly authHandlers: unknown;
+    processData(chunk: Buffer): void;
+    readonly socket: { destroy(error?: Error): void } | undefined;
     isConnected(): boolean;
     rejectRequests(error: Error): void;
     disconnect(): Promise<unknown>;
@@ -49,10 +56,6 @@ declare module 'kafkajs/src/network/connectionPool.js' {
     sasl?: unknown;
   }) => KafkajsConnectionPool;
   export default ConnectionPool;
-}
-
-declare module 'kafkajs/src/network/socketFactory.js' {
-  export default function createSocketFactory(): unknown;
 }
 
 declare module 'kafkajs/src/loggers/index.js' {
