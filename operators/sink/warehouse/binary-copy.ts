@@ -21,6 +21,8 @@ const POSTGRES_EPOCH_MS = 946_684_800_000;
 const TIMESTAMP_MIN_MS = -210_866_803_200_000;
 const TIMESTAMP_END_MS = 9_224_318_016_000_000;
 const TWO_32 = 0x1_0000_0000;
+/** Up to this length text is copied char by char. */
+const SHORT_TEXT_CHARS = 48;
 
 export type FieldEncoder = (writer: ByteWriter, value: unknown) => void;
 
@@ -93,7 +95,6 @@ function valueEncoder({ name, shape }: TableColumn): FieldEncoder {
     case 'timestamp':
       return (writer, value) => writeTimestamp(writer, value as number, name);
     case 'string':
-      return (writer, value) => writeText(writer, toWarehouseText(value as string));
     case 'enumeration':
       return (writer, value) => writeText(writer, value as string);
     case 'bytes':
@@ -127,9 +128,31 @@ function jsonEncoder(shape: Shape): FieldEncoder {
 }
 
 function writeText(writer: ByteWriter, text: string): void {
-  writer.ensure(4 + text.length * 3);
+  const charCount = text.length;
+  if (charCount > SHORT_TEXT_CHARS) {
+    writeLongText(writer, text);
+    return;
+  }
+  const at = writer.reserve(4 + charCount);
+  const { buffer } = writer;
+  // Hot: a call into the platform costs more than a short loop (test/bench/parquet.bench.ts).
+  for (let i = 0; i < charCount; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f || code === 0) {
+      writer.length = at;
+      writeLongText(writer, text);
+      return;
+    }
+    buffer[at + 4 + i] = code;
+  }
+  writer.view.setInt32(at, charCount);
+}
+
+function writeLongText(writer: ByteWriter, text: string): void {
+  const clean = toWarehouseText(text);
+  writer.ensure(4 + clean.length * 3);
   const at = writer.length;
-  const byteCount = writer.buffer.write(text, at + 4, 'utf8');
+  const byteCount = writer.buffer.write(clean, at + 4, 'utf8');
   writer.view.setInt32(at, byteCount);
   writer.length = at + 4 + byteCount;
 }
