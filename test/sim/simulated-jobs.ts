@@ -19,6 +19,7 @@ import {
   WatermarkStrategy,
 } from '../../operators/index.ts';
 import { generatorSource } from '../../operators/source/collection/generator-source.ts';
+import { attributionJob } from './attribution-job.ts';
 import type { SimulatedJob } from './simulate.ts';
 
 const Reading = record('Reading', { source: string(), n: int(), user: string(), atMs: long(), amount: int() });
@@ -184,4 +185,4 @@ export const joinJob: SimulatedJob = {
   },
 };
 
-export const SIMULATED_JOBS: readonly SimulatedJob[] = [windowsJob, statesJob, joinJob];
+export const SIMULATED_JOBS: readonly SimulatedJob[] = [windowsJob, statesJob, joinJob, attributionJob];
