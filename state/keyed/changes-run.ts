@@ -4,6 +4,10 @@ import type { Changes, EncodedTier } from './encoded-tier.ts';
 import { ENTRY_HEADER_BYTES, offsetOf, type Segment } from './segment.ts';
 import { readChange } from './store-areas.ts';
 
+/** Entries sorted at a time: so many, with their pages, the CPU's cache holds. */
+const CHUNK_ENTRIES = 4096;
+const TWO_POW_32 = 0x1_0000_0000;
+
 /** Entries of the encoded tier, taken at a barrier, in file order. The tier must be retained while it is read. */
 export class EntriesRun implements PageRun {
   readonly #tier: EncodedTier;
@@ -12,7 +16,8 @@ export class EntriesRun implements PageRun {
   readonly #byGroup: Uint32Array;
   readonly #starts: Uint32Array;
   readonly #keyGroupStart: number;
-  #group = -1;
+  /** Groups before it are sorted. */
+  #nextGroup = 0;
   #sorted: Int32Array = new Int32Array(0);
   #at = 0;
   keyGroup = 0;
@@ -42,16 +47,15 @@ export class EntriesRun implements PageRun {
 
   next(): boolean {
     while (this.#at >= this.#sorted.length) {
-      this.#group++;
-      if (this.#group >= this.#starts.length - 1) return false;
-      this.#sorted = this.#sort(this.#byGroup.subarray(this.#starts[this.#group]!, this.#starts[this.#group + 1]!));
+      if (this.#nextGroup >= this.#starts.length - 1) return false;
+      this.#sortChunk();
       this.#tier.touchEntries(this.#sorted, this.#sorted.length);
       this.#at = 0;
     }
     const ref = this.#sorted[this.#at++]!;
     const segment = this.#tier.segmentOf(ref);
     const offset = offsetOf(ref);
-    this.keyGroup = this.#keyGroupStart + this.#group;
+    this.keyGroup = segment.keyGroupAt(offset);
     this.hash = segment.hashAt(offset);
     this.buffer = segment.buffer;
     this.keyOffset = offset + ENTRY_HEADER_BYTES;
@@ -67,45 +71,49 @@ export class EntriesRun implements PageRun {
   }
 
   /**
-   * The refs at these places by unsigned hash, equal ones by key bytes. Hashes are spread evenly: dealt by their upper bits
-   * to as many buckets as there are refs, they are nearly sorted.
+   * Sorts the next key groups, about `CHUNK_ENTRIES`, by group, unsigned hash, key bytes. Hashes are spread evenly: dealt
+   * by their share of the range to as many buckets as their group has entries, they are nearly sorted.
    */
-  #sort(places: Uint32Array): Int32Array {
-    const { refs, hashes } = this.#changes;
-    const count = places.length;
-    const shift = 32 - Math.min(20, Math.max(1, Math.ceil(Math.log2(count + 1))));
-    const next = new Uint32Array(2 ** (32 - shift) + 1);
-    for (let i = 0; i < count; i++) next[(hashes[places[i]!]! >>> shift) + 1]!++;
-    for (let i = 1; i < next.length; i++) next[i]! += next[i - 1]!;
-    const sorted = new Int32Array(count);
-    const keys = new Uint32Array(count);
+  #sortChunk(): void {
+    const { refs, hashes, keyGroups } = this.#changes;
+    const starts = this.#starts;
+    const from = starts[this.#nextGroup]!;
+    do this.#nextGroup++;
+    while (this.#nextGroup < starts.length - 1 && starts[this.#nextGroup + 1]! - from <= CHUNK_ENTRIES);
+    const count = starts[this.#nextGroup]! - from;
+    const places = this.#byGroup;
+    const buckets = new Uint32Array(count);
+    const next = new Uint32Array(count + 1);
     for (let i = 0; i < count; i++) {
-      const place = places[i]!;
-      const hash = hashes[place]! >>> 0;
-      const at = next[hash >>> shift]!++;
-      sorted[at] = refs[place]!;
-      keys[at] = hash;
+      const place = places[from + i]!;
+      const group = keyGroups[place]! - this.#keyGroupStart;
+      const start = starts[group]!;
+      const share = ((hashes[place]! >>> 0) * (starts[group + 1]! - start)) / TWO_POW_32;
+      const bucket = start - from + Math.floor(share);
+      buckets[i] = bucket;
+      next[bucket + 1]!++;
     }
+    for (let i = 1; i <= count; i++) next[i]! += next[i - 1]!;
+    const order = new Uint32Array(count);
+    for (let i = 0; i < count; i++) order[next[buckets[i]!]!++] = places[from + i]!;
     for (let i = 1; i < count; i++) {
-      const hash = keys[i]!;
-      const ref = sorted[i]!;
+      const place = order[i]!;
       let at = i;
-      while (
-        at > 0 &&
-        (keys[at - 1]! > hash || (keys[at - 1] === hash && this.#compareKeys(sorted[at - 1]!, ref) > 0))
-      ) {
-        keys[at] = keys[at - 1]!;
-        sorted[at] = sorted[at - 1]!;
-        at--;
-      }
-      keys[at] = hash;
-      sorted[at] = ref;
+      for (; at > 0 && this.#isAfter(order[at - 1]!, place); at--) order[at] = order[at - 1]!;
+      order[at] = place;
     }
-    return sorted;
+    const sorted = new Int32Array(count);
+    for (let i = 0; i < count; i++) sorted[i] = refs[order[i]!]!;
+    this.#sorted = sorted;
   }
 
-  #compareKeys(a: number, b: number): number {
-    return compareKeys(this.#tier.segmentOf(a), offsetOf(a), this.#tier.segmentOf(b), offsetOf(b));
+  #isAfter(a: number, b: number): boolean {
+    const { refs, hashes, keyGroups } = this.#changes;
+    if (keyGroups[a] !== keyGroups[b]) return keyGroups[a]! > keyGroups[b]!;
+    if (hashes[a] !== hashes[b]) return hashes[a]! >>> 0 > hashes[b]! >>> 0;
+    const refA = refs[a]!;
+    const refB = refs[b]!;
+    return compareKeys(this.#tier.segmentOf(refA), offsetOf(refA), this.#tier.segmentOf(refB), offsetOf(refB)) > 0;
   }
 }
 

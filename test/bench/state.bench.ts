@@ -13,6 +13,7 @@ import { MemoryStorage } from '../state/keyed/memory-storage.ts';
 const IS_TEST = process.env['TIDEMARK_BENCH'] === 'test';
 const N = IS_TEST ? 5_000 : 2_000_000;
 const BATCH = 1024;
+const MAX_PARALLELISM = 32_768;
 const MB = 1 << 20;
 
 const Impression = record('Impression', {
@@ -36,9 +37,9 @@ async function open(sizes: Sizes): Promise<{ backend: PagedKeyedStateBackend; st
   const storage = new MemoryStorage();
   const backend = await createKeyedStateBackend({
     operatorUid: 'bench',
-    maxParallelism: 128,
+    maxParallelism: MAX_PARALLELISM,
     keyGroupStart: 0,
-    keyGroupEnd: 128,
+    keyGroupEnd: MAX_PARALLELISM,
     store: new HeapPageStore(),
     storeOperatorId: 0,
     storage,
@@ -237,9 +238,9 @@ async function snapshots(): Promise<void> {
   start = cpuNs();
   const restored = await createKeyedStateBackend({
     operatorUid: 'bench',
-    maxParallelism: 128,
+    maxParallelism: MAX_PARALLELISM,
     keyGroupStart: 0,
-    keyGroupEnd: 128,
+    keyGroupEnd: MAX_PARALLELISM,
     store: new HeapPageStore(),
     storeOperatorId: 0,
     storage,
