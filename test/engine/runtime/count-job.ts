@@ -64,3 +64,8 @@ export function countJob(
 export function expectedCounts(count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${n % KEY_COUNT}:${Math.floor(n / KEY_COUNT) + 1}#${n}`).sort();
 }
+
+/** Rows without the record that caused them, sorted: where several sources are counted their order is anyone's. */
+export function countsOf(rows: readonly string[]): string[] {
+  return rows.map((row) => row.slice(0, row.indexOf('#'))).sort();
+}
