@@ -17,6 +17,7 @@ import {
   RETRY_TIMEOUT_MS,
   SOCKET_TIMEOUT_MS,
 } from './limits.ts';
+import { type RequestParts, sendParts } from './send-parts.ts';
 
 export interface ClusterOptions {
   /** Addresses as `parseBrokerAddress` reads them, at least one. */
@@ -114,16 +115,16 @@ export class ClusterClient {
     return broker.lookupRequest(apiKeys[api]!, definitions.requests[api]!)(options);
   }
 
-  /** Sends a request of our own making. */
-  async send<T>(broker: Broker, protocol: KafkajsProtocol): Promise<T> {
-    try {
-      return await broker.connectionPool.send<T>({ ...protocol, logResponseError: false });
-    } catch (error) {
-      this.#drop(broker);
-      throw new ExternalError('CONNECTION', `${protocol.request.apiName} failed: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+  /** Sends a request of kafkajs' making. */
+  send<T>(broker: Broker, protocol: KafkajsProtocol): Promise<T> {
+    return this.#dropOnError(broker, protocol.request.apiName, () =>
+      broker.connectionPool.send<T>({ ...protocol, logResponseError: false }),
+    );
+  }
+
+  /** Sends a request of our making and returns the body of its answer. */
+  sendParts(broker: Broker, request: RequestParts): Promise<Buffer> {
+    return this.#dropOnError(broker, request.apiName, () => sendParts(broker, request));
   }
 
   /** The highest version of a request that broker and `versionMax` agree on. */
@@ -227,6 +228,15 @@ export class ClusterClient {
     if (this.#isClosed) void disconnect(broker);
     else this.#brokers.set(address, broker);
     return broker;
+  }
+
+  async #dropOnError<T>(broker: Broker, apiName: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      this.#drop(broker);
+      throw new ExternalError('CONNECTION', `${apiName} failed: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   #drop(broker: Broker): void {

@@ -22,18 +22,36 @@ declare module 'kafkajs/src/broker/index.js' {
 }
 
 declare module 'kafkajs/src/network/connectionPool.js' {
+  import type { Socket } from 'node:net';
   import type { KafkajsProtocol } from 'kafkajs/src/protocol/requests/index.js';
   import type { KafkajsLogger } from 'kafkajs/src/loggers/index.js';
   export interface KafkajsConnection {
     readonly requestQueue: {
       readonly pending: readonly unknown[];
       scheduleCheckPendingRequests(): void;
+      push(request: {
+        readonly entry: {
+          readonly apiKey: number;
+          readonly apiVersion: number;
+          readonly apiName: string;
+          readonly correlationId: number;
+          readonly resolve: (answer: { readonly payload: Buffer }) => void;
+          readonly reject: (error: Error) => void;
+        };
+        readonly expectResponse: boolean;
+        readonly requestTimeout: number | null;
+        readonly sendRequest: () => void;
+      }): void;
       fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void;
     };
     /** Not null while logging in. */
     readonly authHandlers: unknown;
     processData(chunk: Buffer): void;
-    readonly socket: { destroy(error?: Error): void } | undefined;
+    readonly clientId: string;
+    readonly socket: Socket | undefined;
+    nextCorrelationId(): number;
+    isAuthenticated(): boolean;
+    authenticate(): Promise<void>;
     isConnected(): boolean;
     rejectRequests(error: Error): void;
     disconnect(): Promise<unknown>;
@@ -97,15 +115,4 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
   }
   const definitions: { readonly requests: Readonly<Record<string, KafkajsRequestDefinition>> };
   export default definitions;
-}
-
-declare module 'kafkajs/src/protocol/encoder.js' {
-  export default class Encoder {
-    constructor(initialBytes?: number);
-    writeInt8(value: number): this;
-    writeInt16(value: number): this;
-    writeInt32(value: number): this;
-    writeString(value: string | null): this;
-    writeBuffer(value: Buffer): this;
-  }
 }

@@ -127,19 +127,15 @@ export class KafkajsProducer implements KafkaProducer {
   /** Sends one request; returns what has to be sent again and puts the reasons into `failures`. */
   async #produce(leaderId: number, batches: readonly ProduceBatch[], failures: unknown[]): Promise<ProduceBatch[]> {
     const broker = await this.#client.broker(leaderId);
-    const request = encodeProduceRequest({
-      transactionalId: this.#transactionalId,
-      timeoutMs: REQUEST_TIMEOUT_MS,
-      batches,
-    });
-    const payload = await this.#client.send<Buffer>(broker, {
-      request: {
-        apiKey: apiKeys['Produce']!,
-        apiVersion: PRODUCE_VERSION,
-        apiName: 'Produce',
-        encode: async () => request,
-      },
-      response: { decode: async (bytes) => bytes, parse: async (bytes) => bytes },
+    const payload = await this.#client.sendParts(broker, {
+      apiKey: apiKeys['Produce']!,
+      apiVersion: PRODUCE_VERSION,
+      apiName: 'Produce',
+      parts: encodeProduceRequest({
+        transactionalId: this.#transactionalId,
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        batches,
+      }),
     });
     const unsent: ProduceBatch[] = [];
     const codes = decodeProduceResponse(payload);

@@ -15,41 +15,59 @@ export const PRODUCE_VERSION = 7;
  */
 const PARTITION_ANSWER_BYTES = 30;
 
-/** In the shape of kafkajs' encoder, which is copied into the request as it is. */
-export interface EncodedRequest {
-  readonly buf: Buffer;
-  readonly buffer: Buffer;
-}
-
+/** The body of the request, in pieces: the batches are not copied. */
 export function encodeProduceRequest(options: {
   readonly transactionalId: string | undefined;
   readonly timeoutMs: number;
   readonly batches: readonly ProduceBatch[];
-}): EncodedRequest {
+}): Buffer[] {
+  const parts: Buffer[] = [];
+  const writer = new BigEndianWriter();
+  if (options.transactionalId === undefined) writer.int16(-1);
+  else writer.string(options.transactionalId);
+  writer.int16(-1);
+  writer.int32(options.timeoutMs);
   const topics = byTopic(options.batches, (batch) => batch);
-  const idBytes = options.transactionalId === undefined ? -1 : Buffer.byteLength(options.transactionalId);
-  let byteCount = 2 + Math.max(0, idBytes) + 2 + 4 + 4;
+  writer.int32(topics.length);
   for (const { topic, partitions } of topics) {
-    byteCount += 2 + Buffer.byteLength(topic) + 4;
-    for (const { batch } of partitions) byteCount += 8 + batch.length;
-  }
-  const bytes = Buffer.allocUnsafe(byteCount);
-  let at = bytes.writeInt16BE(idBytes, 0);
-  if (options.transactionalId !== undefined) at += bytes.write(options.transactionalId, at, 'utf8');
-  at = bytes.writeInt16BE(-1, at);
-  at = bytes.writeInt32BE(options.timeoutMs, at);
-  at = bytes.writeInt32BE(topics.length, at);
-  for (const { topic, partitions } of topics) {
-    const nameBytes = bytes.write(topic, at + 2, 'utf8');
-    at = bytes.writeInt16BE(nameBytes, at) + nameBytes;
-    at = bytes.writeInt32BE(partitions.length, at);
+    writer.string(topic);
+    writer.int32(partitions.length);
     for (const { partition, batch } of partitions) {
-      at = bytes.writeInt32BE(partition, at);
-      at = bytes.writeInt32BE(batch.length, at);
-      at += batch.copy(bytes, at);
+      writer.int32(partition);
+      writer.int32(batch.length);
+      parts.push(writer.take(), batch);
     }
   }
-  return { buf: bytes, buffer: bytes };
+  return parts;
+}
+
+class BigEndianWriter {
+  #pieces: Buffer[] = [];
+
+  int16(value: number): void {
+    const bytes = Buffer.allocUnsafe(2);
+    bytes.writeInt16BE(value);
+    this.#pieces.push(bytes);
+  }
+
+  int32(value: number): void {
+    const bytes = Buffer.allocUnsafe(4);
+    bytes.writeInt32BE(value);
+    this.#pieces.push(bytes);
+  }
+
+  string(value: string): void {
+    const bytes = Buffer.from(value);
+    this.int16(bytes.length);
+    this.#pieces.push(bytes);
+  }
+
+  /** What was written since the last call. */
+  take(): Buffer {
+    const bytes = Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    return bytes;
+  }
 }
 
 /** Kafka's error code by `topic-partition`; 0 is success. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, ByteWriter } from '../../../engine/base/bytes.ts';
+import { ByteReader } from '../../../engine/base/bytes.ts';
 import { CheckpointCorruptError } from '../../../engine/base/errors.ts';
 import type { PartitionBatch } from './record-writer.ts';
 
@@ -18,12 +18,13 @@ const TRAILER_BYTES = 8;
 
 /** Batches of an epoch that wait for their commit. */
 export class StagedBatchesWriter {
-  #writer = new ByteWriter();
+  #parts: Buffer[] = [];
+  #byteCount = 0;
   #batchCount = 0;
 
   /** Bytes of the batches so far. */
   get byteCount(): number {
-    return this.#writer.length;
+    return this.#byteCount;
   }
 
   get batchCount(): number {
@@ -31,24 +32,25 @@ export class StagedBatchesWriter {
   }
 
   append({ partition, batch }: PartitionBatch): void {
-    const writer = this.#writer;
-    if (this.#batchCount === 0) {
-      writer.u32(MAGIC);
-      writer.u8(VERSION);
-    }
-    writer.u32(partition);
-    writer.u32(batch.length);
-    writer.bytes(batch);
+    const head = Buffer.allocUnsafe(8);
+    head.writeUInt32LE(partition, 0);
+    head.writeUInt32LE(batch.length, 4);
+    this.#parts.push(head, batch);
+    this.#byteCount += head.length + batch.length;
     this.#batchCount++;
   }
 
-  /** The whole file, in bytes of its own; the writer is empty again. */
+  /** The whole file; the writer is empty again. */
   take(): Buffer {
-    const writer = this.#writer;
-    writer.u32(this.#batchCount);
-    writer.u32(crc32(writer.written()));
-    const bytes = writer.written();
-    this.#writer = new ByteWriter();
+    const bytes = Buffer.allocUnsafeSlow(HEADER_BYTES + this.#byteCount + TRAILER_BYTES);
+    bytes.writeUInt32LE(MAGIC, 0);
+    bytes[4] = VERSION;
+    let at = HEADER_BYTES;
+    for (const part of this.#parts) at += part.copy(bytes, at);
+    at = bytes.writeUInt32LE(this.#batchCount, at);
+    bytes.writeUInt32LE(crc32(bytes.subarray(0, at)), at);
+    this.#parts = [];
+    this.#byteCount = 0;
     this.#batchCount = 0;
     return bytes;
   }
