@@ -4,7 +4,7 @@
  * Run: npm run bench -- parquet    Unit: rows/s and CPU us per row (of this process; the server's is not counted)
  * TIDEMARK_BENCH=test: tiny sizes
  */
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as nodePath from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
@@ -119,6 +119,8 @@ for (const codec of ['ZSTD', 'SNAPPY'] as const) {
 }
 
 const folder = await mkdtemp(nodePath.join(tmpdir(), 'tidemark-bench-'));
+// As root the server runs as another user, and would keep its data elsewhere if it could not enter.
+await chmod(folder, 0o755);
 try {
   const duckdb = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect();
   const typeOf = (name: keyof Attribution) => {

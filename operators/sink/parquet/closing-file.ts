@@ -18,12 +18,15 @@ export interface ClosingFileOptions<T> {
   readonly releases: readonly string[];
 }
 
+/** A file that is stored. */
+export type ClosedFile = Omit<ParquetCommittable, 'checkpointId'>;
+
 /** A file on its way to its storage. Every step is done once; after a failure `run` goes on where it stopped. */
 export class ClosingFile<T> {
   readonly #options: ClosingFileOptions<T>;
   #finished: FinishedParquetFile | undefined;
-  #committable: ParquetCommittable | undefined;
-  #running: Promise<ParquetCommittable> | undefined;
+  #committable: ClosedFile | undefined;
+  #running: Promise<ClosedFile> | undefined;
 
   constructor(options: ClosingFileOptions<T>) {
     this.#options = options;
@@ -35,7 +38,7 @@ export class ClosingFile<T> {
   }
 
   /** @throws what the storage throws; may be called again then. */
-  run(): Promise<ParquetCommittable> {
+  run(): Promise<ClosedFile> {
     this.#running ??= this.#run().catch((error: unknown) => {
       this.#running = undefined;
       throw error;
@@ -43,7 +46,7 @@ export class ClosingFile<T> {
     return this.#running;
   }
 
-  async #run(): Promise<ParquetCommittable> {
+  async #run(): Promise<ClosedFile> {
     const { environment, storage, open, key, releases } = this.#options;
     // The task has its turn before the last pages are encoded.
     await environment.scheduler.yield();

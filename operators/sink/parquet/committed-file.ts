@@ -16,6 +16,8 @@ export interface CommittedFile {
 
 /** What a writer hands to the committer: a file, and the staged rows nobody needs any more once it is committed. */
 export interface ParquetCommittable {
+  /** The checkpoint that the file was closed for: may be one that failed, whose files come with a later one. */
+  readonly checkpointId: number;
   readonly file: CommittedFile;
   /** Keys in checkpoint storage. */
   readonly releases: readonly string[];

@@ -22,6 +22,11 @@ export function manifestKey(sinkUid: string, checkpointId: number): string {
   return `${manifestPrefix(sinkUid)}${String(checkpointId).padStart(16, '0')}.json`;
 }
 
+/** Of a manifest, by its key; NaN for another key. */
+export function checkpointIdOf(key: string): number {
+  return Number(/(\d+)\.json$/.exec(key)?.[1]);
+}
+
 export function manifestPrefix(sinkUid: string): string {
   return `${MANIFEST_FOLDER}/${uidInKeys(sinkUid)}/`;
 }

@@ -1,7 +1,7 @@
 import { ExternalError } from '../../../engine/base/errors.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import type { CommittedFile } from './committed-file.ts';
-import { MANIFEST_FOLDER, manifestPrefix } from './lake-layout.ts';
+import { checkpointIdOf, MANIFEST_FOLDER, manifestPrefix } from './lake-layout.ts';
 
 /**
  * The files that a checkpoint added to a lake, as `COPY … MANIFEST` reads it (`entries`), with what our own readers need
@@ -100,7 +100,7 @@ export async function readManifests(
   const prefix = sinkUid === undefined ? `${MANIFEST_FOLDER}/` : manifestPrefix(sinkUid);
   const manifests: StoredManifest[] = [];
   for (const { key } of await storage.list(prefix)) {
-    if (!key.endsWith('.json') || !(Number(/(\d+)\.json$/.exec(key)?.[1]) > afterCheckpointId)) continue;
+    if (!(checkpointIdOf(key) > afterCheckpointId)) continue;
     const stored = await storage.get(key);
     // Removed since it was listed.
     if (stored === undefined) continue;

@@ -1,7 +1,7 @@
 import type { Environment } from '../../../engine/base/environment.ts';
 import { type Duration, durationMs } from '../../../engine/time/duration.ts';
 import type { ObjectEntry, ObjectStorage } from '../../../state/storage/object-storage.ts';
-import { DATA_FILE, manifestPrefix } from './lake-layout.ts';
+import { checkpointIdOf, DATA_FILE, manifestPrefix } from './lake-layout.ts';
 import { readManifests } from './manifest.ts';
 
 export interface RemoveOrphansOptions {
@@ -48,9 +48,10 @@ export async function voidManifestsAfter(
   checkpointId: number,
 ): Promise<number[]> {
   const prefix = manifestPrefix(sinkUid);
-  const idOf = (key: string): number => Number.parseInt(key.slice(prefix.length), 10);
-  const keys = (await storage.list(prefix)).map((entry) => entry.key).filter((key) => idOf(key) > checkpointId);
+  const keys = (await storage.list(prefix))
+    .map((entry) => entry.key)
+    .filter((key) => checkpointIdOf(key) > checkpointId);
   // Newest first: what is left is always a prefix of the history.
   for (const key of keys.toReversed()) await storage.delete([key]);
-  return keys.map(idOf);
+  return keys.map(checkpointIdOf);
 }

@@ -5,7 +5,7 @@ import type { Json } from '../../../engine/task/source.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import { StagingArea } from '../staged/staging-area.ts';
 import type { CommittedFile, ParquetCommittable } from './committed-file.ts';
-import { manifestKey } from './lake-layout.ts';
+import { checkpointIdOf, manifestKey, manifestPrefix } from './lake-layout.ts';
 import { createManifest, parseManifest, type ParquetManifest } from './manifest.ts';
 
 /**
@@ -43,7 +43,7 @@ export class ParquetCommitter implements Committer {
   }
 
   async commit(checkpointId: number, committables: readonly Json[]): Promise<void> {
-    const parts = committables as unknown as readonly ParquetCommittable[];
+    const parts = await this.#notCommitted(checkpointId, committables as unknown as readonly ParquetCommittable[]);
     if (parts.length === 0) return;
     const { jobName, sinkUid } = this.#context;
     const manifest = createManifest({
@@ -66,6 +66,21 @@ export class ParquetCommitter implements Committer {
   }
 
   async close(): Promise<void> {}
+
+  /**
+   * Without what an earlier checkpoint has committed: a writer that hears late of its completion hands its files over again.
+   * A completed checkpoint has everything that was closed for it and for failed ones before.
+   */
+  async #notCommitted(
+    checkpointId: number,
+    parts: readonly ParquetCommittable[],
+  ): Promise<readonly ParquetCommittable[]> {
+    if (parts.every((part) => part.checkpointId === checkpointId)) return parts;
+    const keys = (await this.#storage.list(manifestPrefix(this.#context.sinkUid))).map((entry) => entry.key);
+    const committedIds = keys.map(checkpointIdOf).filter((id) => id < checkpointId);
+    const newestId = Math.max(-1, ...committedIds.slice(-1));
+    return parts.filter((part) => part.checkpointId > newestId);
+  }
 
   /** The manifest is there: by an earlier try of this commit, or by someone else. */
   async #compare(key: string, manifest: ParquetManifest): Promise<void> {

@@ -7,6 +7,7 @@ import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import type { Schema } from '../../../state/schema/schema.ts';
 import { type StagedPart, StagingArea } from '../staged/staging-area.ts';
 import { ClosingFile } from './closing-file.ts';
+import type { ParquetCommittable } from './committed-file.ts';
 import { checkPartition, uidInKeys } from './lake-layout.ts';
 import { FILE_BYTES_MAX, PARTITIONS_MAX, UPLOAD_BYTES_MAX } from './limits.ts';
 import { type HeldPartition, OpenPartition } from './open-partition.ts';
@@ -103,7 +104,7 @@ export class ParquetSinkWriter<T> implements SinkWriter<T> {
     const staged = this.#staged;
     this.#closing = [];
     this.#staged = [];
-    return this.#store(closing, staged);
+    return this.#store(checkpointId, closing, staged);
   }
 
   snapshotState(): readonly Json[] {
@@ -131,13 +132,14 @@ export class ParquetSinkWriter<T> implements SinkWriter<T> {
   async close(): Promise<void> {}
 
   async #store(
+    checkpointId: number,
     closing: ClosingFile<T>[],
     staged: { readonly key: string; readonly bytes: Uint8Array }[],
   ): Promise<readonly Json[]> {
     try {
-      const committables = await inTurns(closing, UPLOADS_MAX, (file) => file.run());
+      const files = await inTurns(closing, UPLOADS_MAX, (file) => file.run());
       await inTurns(staged, UPLOADS_MAX, ({ key, bytes }) => this.#staging.put(key, bytes));
-      return committables as unknown as readonly Json[];
+      return files.map((file): ParquetCommittable => ({ checkpointId, ...file })) as unknown as readonly Json[];
     } catch (error) {
       // The checkpoint fails, its rows must not: they go with the next one.
       this.#closing.unshift(...closing);

@@ -25,13 +25,17 @@ export function lockLedger(namespace: string): string {
   return `LOCK TABLE ${ledger(namespace)}`;
 }
 
-/** Gives one row: fingerprint and attempt of this load, null when there is none, and the newest attempt of the sink. */
+/**
+ * Gives one row: fingerprint and attempt of this load, null when there is none; the newest attempt of the sink, and its
+ * newest load before this one, null without any.
+ */
 export function readLedger(namespace: string, { jobName, sinkUid, checkpointId }: WarehouseLoad): string {
   const ofSink = `job_name = ${literal(jobName)} AND sink_uid = ${literal(sinkUid)}`;
   return `SELECT
   max(CASE WHEN checkpoint_id = ${checkpointId} THEN fingerprint END) AS fingerprint,
   max(CASE WHEN checkpoint_id = ${checkpointId} THEN attempt END) AS attempt,
-  max(attempt) AS newest_attempt
+  max(attempt) AS newest_attempt,
+  (SELECT max(checkpoint_id) FROM ${ledger(namespace)} WHERE ${ofSink} AND checkpoint_id < ${checkpointId}) AS newest_checkpoint_id
 FROM ${ledger(namespace)}
 WHERE ${ofSink}
   AND (checkpoint_id = ${checkpointId} OR checkpoint_id = (SELECT max(checkpoint_id) FROM ${ledger(namespace)} WHERE ${ofSink}))`;

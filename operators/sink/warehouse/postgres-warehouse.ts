@@ -60,13 +60,12 @@ export class PostgresWarehouse implements Warehouse {
     try {
       await client.query('BEGIN');
       await client.query(lockLedger(this.#namespace));
-      const { rows } = await client.query<Record<'fingerprint' | 'attempt' | 'newest_attempt', string | null>>(
-        readLedger(this.#namespace, load),
-      );
-      const { fingerprint = null, attempt = null, newest_attempt: newest = null } = rows[0] ?? {};
+      const { rows } = await client.query<LedgerRow>(readLedger(this.#namespace, load));
+      const { fingerprint, attempt, newest_attempt, newest_checkpoint_id } = rows[0]!;
       const ledger: LedgerView = {
         loaded: fingerprint === null ? undefined : { fingerprint, attempt: Number(attempt) },
-        newestAttempt: Number(newest ?? 0),
+        newestAttempt: Number(newest_attempt ?? 0),
+        newestCheckpointId: Number(newest_checkpoint_id ?? -1),
       };
       const record = (rowCount: number): string => recordLoad(this.#namespace, load, rowCount);
       this.#transaction = new PostgresTransaction({ client, description: this.description, where, ledger, record });
@@ -152,6 +151,9 @@ FROM pg_attribute WHERE attrelid = ${relation} AND attnum > 0 AND NOT attisdropp
     );
   }
 }
+
+/** Of `readLedger`; numbers come as text. */
+type LedgerRow = Record<'fingerprint' | 'attempt' | 'newest_attempt' | 'newest_checkpoint_id', string | null>;
 
 class PostgresTransaction implements WarehouseTransaction {
   readonly ledger: LedgerView;

@@ -48,11 +48,11 @@ export class WarehouseCommitter<T> implements Committer {
     const { jobName, sinkUid, attempt } = this.#context;
     const load: WarehouseLoad = { jobName, sinkUid, checkpointId, attempt, fingerprint: fingerprintOf(parts) };
     try {
-      await this.#load(load, parts);
+      await this.#load(load, epochs);
     } catch (error) {
       if (!isOutcomeUnknown(error)) throw error;
       // The server has the last word: `begin` waits for the transaction in doubt and reads what became of it.
-      await this.#load(load, parts);
+      await this.#load(load, epochs);
     }
     await this.#deleteStaged(parts);
   }
@@ -61,7 +61,7 @@ export class WarehouseCommitter<T> implements Committer {
     await this.#warehouse.close();
   }
 
-  async #load(load: WarehouseLoad, parts: readonly StagedPart[]): Promise<void> {
+  async #load(load: WarehouseLoad, epochs: readonly StagedEpoch[]): Promise<void> {
     const transaction = await this.#warehouse.begin(load);
     try {
       if (this.#isLoaded(load, transaction.ledger)) {
@@ -69,7 +69,14 @@ export class WarehouseCommitter<T> implements Committer {
         await transaction.rollback();
         return;
       }
-      const rowCount = await this.#copy(transaction, parts);
+      // A writer that hears late of a completed checkpoint hands its rows over again. A loaded checkpoint had everything
+      // that was staged for it and for failed ones before.
+      const { newestCheckpointId } = transaction.ledger;
+      const fresh = epochs.filter((epoch) => epoch.checkpointId > newestCheckpointId);
+      const rowCount = await this.#copy(
+        transaction,
+        fresh.flatMap((epoch) => epoch.parts),
+      );
       await transaction.commit(rowCount);
       this.#rowCount.value += rowCount;
     } catch (error) {

@@ -18,6 +18,8 @@ export interface LedgerView {
   readonly loaded: { readonly fingerprint: string; readonly attempt: number } | undefined;
   /** Attempt of the sink's newest load; 0 without any. */
   readonly newestAttempt: number;
+  /** The newest load of the sink before this checkpoint; -1 without any. */
+  readonly newestCheckpointId: number;
 }
 
 /**

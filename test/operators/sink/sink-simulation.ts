@@ -17,6 +17,11 @@ export interface SimulatedRow<T> {
 export interface AttemptScript {
   readonly parallelism: number;
   readonly faults: FaultPlan;
+  /**
+   * Writers hear of a completed checkpoint only after the next barrier: then they hand over its committables again.
+   * Default false.
+   */
+  readonly isNotifiedLate?: boolean | undefined;
   /** Rows written before each checkpoint; the attempt is killed after the last. */
   readonly epochs: readonly number[];
 }
@@ -87,7 +92,7 @@ export class SinkSimulation<T> {
     await committer.close();
   }
 
-  async #run({ parallelism, faults, epochs }: AttemptScript, isFinal: boolean): Promise<void> {
+  async #run({ parallelism, faults, epochs, isNotifiedLate = false }: AttemptScript, isFinal: boolean): Promise<void> {
     this.#attempt++;
     this.#checkpointId = this.history.at(-1)?.checkpointId ?? 0;
     const sink = this.#createSink(faults);
@@ -115,7 +120,7 @@ export class SinkSimulation<T> {
       if (isLast) for (const writer of writers) await writer.flush?.();
       for (let tries = 0; ; tries++) {
         const isComplete = await this.#checkpoint(writers, position, carried).then(
-          () => ((carried = []), true),
+          (prepared) => ((carried = isNotifiedLate ? prepared : []), true),
           (prepared: unknown) => {
             if (!Array.isArray(prepared)) throw prepared;
             carried = prepared as readonly Json[];
@@ -133,7 +138,11 @@ export class SinkSimulation<T> {
   }
 
   /** Rejects with what was prepared when the checkpoint fails. */
-  async #checkpoint(writers: readonly SinkWriter<T>[], position: number, carried: readonly Json[]): Promise<void> {
+  async #checkpoint(
+    writers: readonly SinkWriter<T>[],
+    position: number,
+    carried: readonly Json[],
+  ): Promise<readonly Json[]> {
     const checkpointId = ++this.#checkpointId;
     const cuts = writers.map((writer) => {
       const committables = writer.prepareCommit(checkpointId);
@@ -156,6 +165,8 @@ export class SinkSimulation<T> {
       pending: [...this.#durable.pending, commit],
     };
     this.history.push(commit);
+    // Only its own: those carried are known to be complete by now.
+    return prepared.slice(carried.length);
   }
 
   async #commit(committer: Committer): Promise<void> {

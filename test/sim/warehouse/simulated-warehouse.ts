@@ -62,6 +62,10 @@ class SimulatedTransaction implements WarehouseTransaction {
     this.ledger = {
       loaded: ofSink.find((entry) => entry.checkpointId === load.checkpointId),
       newestAttempt: Math.max(0, ...ofSink.map((entry) => entry.attempt)),
+      newestCheckpointId: Math.max(
+        -1,
+        ...ofSink.map((entry) => entry.checkpointId).filter((id) => id < load.checkpointId),
+      ),
     };
   }
 

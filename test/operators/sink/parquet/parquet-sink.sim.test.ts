@@ -43,6 +43,7 @@ const fault = fc.tuple(
 );
 const script = fc.record({
   parallelism: fc.integer({ min: 1, max: 3 }),
+  isNotifiedLate: fc.boolean(),
   faults: fc.array(fault, { maxLength: 3 }),
   epochs: fc.array(fc.nat(9), { maxLength: 5 }),
 });

@@ -79,7 +79,8 @@ test('Redshift: a load that only adds rows', () => {
     SELECT
       max(CASE WHEN checkpoint_id = 17 THEN fingerprint END) AS fingerprint,
       max(CASE WHEN checkpoint_id = 17 THEN attempt END) AS attempt,
-      max(attempt) AS newest_attempt
+      max(attempt) AS newest_attempt,
+      (SELECT max(checkpoint_id) FROM "dw"."load_ledger" WHERE job_name = 'o''job' AND sink_uid = 'facts' AND checkpoint_id < 17) AS newest_checkpoint_id
     FROM "dw"."load_ledger"
     WHERE job_name = 'o''job' AND sink_uid = 'facts'
       AND (checkpoint_id = 17 OR checkpoint_id = (SELECT max(checkpoint_id) FROM "dw"."load_ledger" WHERE job_name = 'o''job' AND sink_uid = 'facts'));
@@ -126,7 +127,8 @@ test('Redshift: a load that changes rows by their key', () => {
     SELECT
       max(CASE WHEN checkpoint_id = 17 THEN fingerprint END) AS fingerprint,
       max(CASE WHEN checkpoint_id = 17 THEN attempt END) AS attempt,
-      max(attempt) AS newest_attempt
+      max(attempt) AS newest_attempt,
+      (SELECT max(checkpoint_id) FROM "dw"."load_ledger" WHERE job_name = 'o''job' AND sink_uid = 'facts' AND checkpoint_id < 17) AS newest_checkpoint_id
     FROM "dw"."load_ledger"
     WHERE job_name = 'o''job' AND sink_uid = 'facts'
       AND (checkpoint_id = 17 OR checkpoint_id = (SELECT max(checkpoint_id) FROM "dw"."load_ledger" WHERE job_name = 'o''job' AND sink_uid = 'facts'));

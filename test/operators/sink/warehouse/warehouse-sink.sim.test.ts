@@ -18,6 +18,7 @@ const fault = fc.tuple(
 const scripts = fc.array(
   fc.record({
     parallelism: fc.integer({ min: 1, max: 3 }),
+    isNotifiedLate: fc.boolean(),
     faults: fc.array(fault, { maxLength: 4 }),
     epochs: fc.array(fc.nat(9), { maxLength: 5 }),
   }),
