@@ -215,14 +215,11 @@ export class ClusterClient {
       await connectionPool.getConnection(1);
     } catch (error) {
       void disconnect(broker);
-      const failure = error as Error & { readonly code?: string; readonly retriable?: boolean };
-      if (failure.name === 'KafkaJSSASLAuthenticationError') {
-        throw new UserError('CONFIGURATION', `Kafka at ${address} refused the login: ${failure.message}`, {
-          cause: error,
-          hint: 'Correct the user name and password (or mechanism) in the sasl option.',
-        });
-      }
-      throw new ExternalError('CONNECTION', `cannot reach Kafka at ${address}: ${failure.message}`, { cause: error });
+      const refusal = explainRefusal(error as KafkajsError, address);
+      if (refusal !== undefined) throw refusal;
+      throw new ExternalError('CONNECTION', `cannot reach Kafka at ${address}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
     this.#hasConnected = true;
     if (this.#isClosed) void disconnect(broker);
@@ -274,4 +271,19 @@ async function disconnect(broker: Broker): Promise<void> {
     connection.socket?.destroy();
   }
   await Promise.all(pool.map((connection) => connection.disconnect()));
+}
+
+type KafkajsError = Error & { readonly code?: string; readonly type?: string };
+
+/** Connection errors that no waiting heals: wrong password, unknown certificate. */
+function explainRefusal(error: KafkajsError, address: string): UserError | undefined {
+  const refused = (what: string, hint: string): UserError =>
+    new UserError('CONFIGURATION', `Kafka at ${address} ${what}: ${error.message}`, { cause: error, hint });
+  if (error.name === 'KafkaJSSASLAuthenticationError' || error.type === 'UNSUPPORTED_SASL_MECHANISM') {
+    return refused('refused the login', 'Correct mechanism, user name and password in the sasl option.');
+  }
+  if (/CERT|SIGNATURE/.test(error.code ?? '')) {
+    return refused('showed a certificate that is not trusted', 'Give the authority that signed it: ssl: { ca }.');
+  }
+  return undefined;
 }

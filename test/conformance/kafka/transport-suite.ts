@@ -16,10 +16,11 @@ export interface TransportSubject {
   run<T>(promise: Promise<T>): Promise<T>;
 }
 
+let topicCount = 0;
+
 /** The behaviour that sources and sinks rely on: every implementation of `KafkaTransport` passes it. */
 export function describeTransport(createSubject: () => Promise<TransportSubject>): void {
   const opened: KafkaTransport[] = [];
-  let topicCount = 0;
 
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((transport) => transport.close()));
