@@ -2,6 +2,7 @@ import { WatermarkStrategy } from '../../engine/time/watermark-strategy.ts';
 import type { DataStream } from '../../operators/data-stream.ts';
 import { defineJob } from '../../operators/define-job.ts';
 import type { StreamExecutionEnvironment } from '../../operators/stream-execution-environment.ts';
+import { HttpSchemaRegistry } from '../../operators/format/avro/http-schema-registry.ts';
 import { simulatorSource } from '../simulator/simulator-source.ts';
 import { Simulator } from '../simulator/simulator.ts';
 import { attributionStreams } from './attribution-streams.ts';
@@ -68,5 +69,6 @@ function readSource(
     return env.fromSource(simulatorSource(simulator, source, simulatorPaceOf(params)), source, strategy);
   }
   const { kafka: brokers, topicPrefix, bounded: isBounded } = params;
-  return env.fromSource(kafkaRows({ brokers, source, topicPrefix, isBounded }), source, strategy);
+  const registry = params.registry === undefined ? undefined : new HttpSchemaRegistry({ url: params.registry });
+  return env.fromSource(kafkaRows({ brokers, source, topicPrefix, isBounded, registry }), source, strategy);
 }

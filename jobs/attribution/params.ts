@@ -11,9 +11,16 @@ const duration = (): z.ZodString =>
 export const PARAMS = {
   kafka: z
     .string()
+    .regex(/^[^,\s]+:\d+(,[^,\s]+:\d+)*$/, 'expected host:port, several separated by commas')
     .optional()
     .describe('Kafka brokers to read from, host:port,host:port; default: the simulator, in process'),
   topicPrefix: z.string().default('').describe('Kafka: before the names of the topics'),
+  registry: z
+    .string()
+    .optional()
+    .describe(
+      'Kafka: Confluent schema registry of the bid requests, http://host:port; default: none, they are plain Avro',
+    ),
   bounded: z.boolean().default(false).describe('Kafka: end at the last record that is there at the start'),
   lake: z.string().optional().describe('where Parquet files go: a folder or s3://bucket/prefix; default: DATA/lake'),
   warehouse: z

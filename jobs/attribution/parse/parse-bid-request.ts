@@ -8,17 +8,14 @@ import { checkCurrency, checkMicros } from './money.ts';
 import { RowError } from './row-error.ts';
 
 /**
- * One bid request in Avro binary form.
+ * One bid request: as the source has decoded it, or in Avro binary form in the schema as we know it.
  *
- * @param decode reads the datum; a source with a schema registry brings its own. Default: the schema as we know it.
  * @throws RowError when the quality gate refuses it.
  */
-export function parseBidRequest(
-  raw: RawRecord,
-  rules: AttributionRules,
-  decode: (bytes: Uint8Array) => BidRequestWire = decodeDatum,
-): BidRequest {
-  const wire = decodeOrRefuse(raw.bytes, decode);
+export function parseBidRequest(raw: RawRecord, rules: AttributionRules): BidRequest {
+  const { decoded } = raw;
+  if (decoded instanceof RowError) throw decoded;
+  const wire = decoded ?? decodeDatum(raw.bytes);
   const at = eventTimeOf('timestamp', wire.timestamp, raw, rules);
   const auction = wire.auction_details;
   if (wire.user_id === '') throw new RowError('REQUIRED_MISSING', 'user_id: expected a text, found nothing');
@@ -44,18 +41,14 @@ export function parseBidRequest(
   };
 }
 
-function decodeOrRefuse(bytes: Uint8Array, decode: (bytes: Uint8Array) => BidRequestWire): BidRequestWire {
+function decodeDatum(bytes: Uint8Array): BidRequestWire {
+  const reader = new ByteReader(bytes);
+  let wire: BidRequestWire;
   try {
-    return decode(bytes);
+    wire = BidRequestWire.decode(reader);
   } catch (error) {
     throw new RowError('PARSE', `expected a BidRequest in Avro: ${(error as Error).message}`);
   }
-}
-
-function decodeDatum(bytes: Uint8Array): BidRequestWire {
-  const reader = new ByteReader(bytes);
-  const wire = BidRequestWire.decode(reader);
-  if (reader.remaining !== 0)
-    throw new RowError('PARSE', `expected the end of the datum, found ${reader.remaining} bytes more`);
-  return wire;
+  if (reader.remaining === 0) return wire;
+  throw new RowError('PARSE', `expected the end of the datum, found ${reader.remaining} bytes more`);
 }

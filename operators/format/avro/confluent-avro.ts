@@ -7,7 +7,7 @@
 import type { ByteReader, ByteWriter } from '../../../engine/base/bytes.ts';
 import { RecordError, UserError } from '../../../engine/base/errors.ts';
 import { createResolver } from '../../../state/schema/resolver.ts';
-import type { Schema } from '../../../state/schema/schema.ts';
+import type { AvroSchema, Schema } from '../../../state/schema/schema.ts';
 import { shapeOf } from '../../../state/schema/shape-schema.ts';
 import { describeShape } from '../../../state/schema/shape.ts';
 import { DecodeError } from '../decode-error.ts';
@@ -19,13 +19,16 @@ import type { SchemaRegistry } from './schema-registry.ts';
 
 const MAGIC = 0;
 const HEADER_BYTES = 5;
+/** Registries number their schemas with positive 32-bit integers; another id is a broken header and is not asked for. */
+const SCHEMA_ID_MAX = 0x7fff_ffff;
 /** An id that the registry did not know is asked for again after 1, 2, 4, … further messages with it, at most this many. */
 const ASK_AGAIN_AFTER_MAX = 1024;
 
 /**
  * Avro messages that name their schema by its id in a registry. Each id is looked up once, in `prepare`, and its messages are
- * then read by Avro's resolution rules, skipping what the reader's schema does not have. A message whose schema the registry
- * does not know, or whose schema does not resolve, is rejected, not an error of the job.
+ * then read by Avro's resolution rules, skipping what the reader's schema does not have. A message without such an id, whose
+ * schema the registry does not know, or whose schema does not resolve, is rejected, not an error of the job: SCHEMA or
+ * SCHEMA_UNKNOWN. Of a message whose datum is torn the reason is PARSE.
  */
 export function confluentAvro<T>(schema: Schema<T>, registry: SchemaRegistry): DecodeFormat<T> {
   const description = `confluent avro ${describeShape(shapeOf(schema))}`;
@@ -81,6 +84,7 @@ class ConfluentDecoder<T> implements RecordDecoder<T> {
   prepare(bytes: Buffer, start: number, end: number): Promise<void> | undefined {
     if (end - start < HEADER_BYTES || bytes[start] !== MAGIC) return undefined;
     const id = schemaIdAt(bytes, start);
+    if (id === 0 || id > SCHEMA_ID_MAX) return undefined;
     if (id === this.#lastId && this.#lastKnown?.kind === 'resolved') return undefined;
     const known = this.#knownById.get(id);
     if (known !== undefined && (known.kind !== 'unknown' || --known.messagesLeft > 0)) return undefined;
@@ -97,7 +101,7 @@ class ConfluentDecoder<T> implements RecordDecoder<T> {
       const found = end === start ? 'an empty message' : `the byte ${bytes[start]} in ${end - start} bytes`;
       const expected = 'the byte 0 and a schema id';
       output.reject(
-        new DecodeError(`confluent avro: expected ${expected}, found ${found}`, { reason: 'PARSE', expected, found }),
+        new DecodeError(`confluent avro: expected ${expected}, found ${found}`, { reason: 'SCHEMA', expected, found }),
         start,
         end,
       );
@@ -111,12 +115,19 @@ class ConfluentDecoder<T> implements RecordDecoder<T> {
       decodeWhole(known.decode, this.#reader.at(bytes, start + HEADER_BYTES, end), start, output);
       return end;
     }
-    output.reject(known?.error ?? this.#unknown(id, 'it has not been looked up'), start, end);
+    output.reject(known?.error ?? this.#unknown(id, 'no registry has such an id'), start, end);
     return end;
   }
 
   async #ask(id: number): Promise<void> {
-    const writer = await this.#registry.getById(id);
+    let writer: AvroSchema | undefined;
+    try {
+      writer = await this.#registry.getById(id);
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'SCHEMA') throw error;
+      this.#knownById.set(id, refused(error));
+      return;
+    }
     if (writer === undefined) {
       const before = this.#knownById.get(id);
       const askAgainAfter = before?.kind === 'unknown' ? Math.min(before.askAgainAfter * 2, ASK_AGAIN_AFTER_MAX) : 1;
@@ -127,12 +138,12 @@ class ConfluentDecoder<T> implements RecordDecoder<T> {
     this.#knownById.set(id, this.#resolved(id, writer));
   }
 
-  #resolved(id: number, writer: NonNullable<Awaited<ReturnType<SchemaRegistry['getById']>>>): KnownSchema<T> {
+  #resolved(id: number, writer: AvroSchema): KnownSchema<T> {
     try {
       return { kind: 'resolved', decode: createResolver(writer, this.#schema, { subject: `schema ${id}` }) };
     } catch (cause) {
       if (!(cause instanceof UserError) && !(cause instanceof RecordError)) throw cause;
-      return { kind: 'refused', error: new DecodeError(cause.message, { reason: 'SCHEMA', cause }) };
+      return refused(cause);
     }
   }
 
@@ -143,6 +154,10 @@ class ConfluentDecoder<T> implements RecordDecoder<T> {
       found: String(id),
     });
   }
+}
+
+function refused(cause: UserError | RecordError): Extract<KnownSchema<never>, { readonly kind: 'refused' }> {
+  return { kind: 'refused', error: new DecodeError(cause.message, { reason: 'SCHEMA', cause }) };
 }
 
 function schemaIdAt(bytes: Buffer, start: number): number {

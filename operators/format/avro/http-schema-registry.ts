@@ -122,11 +122,14 @@ export class HttpSchemaRegistry implements SchemaRegistry {
 
   async #body(answer: Response): Promise<unknown> {
     if (answer.ok) return answer.json();
-    const isDenied = answer.status === 401 || answer.status === 403;
-    throw new ExternalError('CONNECTION', `${this.description}: HTTP ${answer.status} ${await answer.text()}`, {
-      retryable: false,
-      ...(isDenied && { hint: 'Put name and password of the registry into its address, or a token into the headers.' }),
-    });
+    const { status } = answer;
+    const what = `${this.description}: HTTP ${status} ${await answer.text()}`;
+    if (status === 401 || status === 403) {
+      throw new UserError('CONFIGURATION', what, {
+        hint: 'Put name and password of the registry into its address, or a token into the headers.',
+      });
+    }
+    throw new ExternalError('CONNECTION', what, { retryable: status === 408 || status === 429 });
   }
 }
 

@@ -11,6 +11,7 @@ export interface SchemaRegistry {
    * The Avro schema of an id, with the types that it refers to written out; undefined when the registry has no such id.
    *
    * @throws ExternalError CONNECTION when it cannot be asked.
+   * @throws UserError SCHEMA when what it has is no Avro schema; CONFIGURATION when it does not let us in.
    */
   getById(id: number): Promise<AvroSchema | undefined>;
   /**

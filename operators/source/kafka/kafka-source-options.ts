@@ -49,13 +49,21 @@ interface CommonOptions<T, E> extends KafkaConnectionOptions {
   readonly _record?: T;
 }
 
-/** Options of `kafkaSource`: how records are decoded is said by `format` (the value only) or by `record` (all of it). */
-export type KafkaSourceOptions<T, E = never> = CommonOptions<T, E> &
+/**
+ * Options of `kafkaSource`: how records are decoded is said by `format` (the value only) or by `record` (all of it), or by
+ * both: `record` then gets what `format` has decoded.
+ */
+export type KafkaSourceOptions<T, E = never, V = T> = CommonOptions<T, E> &
   (
     | {
         /** Decodes the values of records: `json(Click)`, `confluentAvro(Bid, registry)`. */
         readonly format: DecodeFormat<T>;
         readonly record?: undefined;
+      }
+    | {
+        readonly format: DecodeFormat<V>;
+        /** Makes the job's record of a decoded value and its place. The view is reused: keep nothing of it. */
+        readonly record: (record: KafkaRecordView, value: V) => T;
       }
     | {
         /** Decodes a record from its value, key, headers and place. The view is reused: keep nothing of it. */

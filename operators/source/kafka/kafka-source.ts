@@ -14,6 +14,7 @@ import { KafkaReader } from './kafka-reader.ts';
 import type { KafkaSourceOptions } from './kafka-source-options.ts';
 import type { KafkaSourceSettings } from './kafka-source-settings.ts';
 import type { KafkaSplit } from './kafka-split.ts';
+import { LookUps } from './look-ups.ts';
 import type { RecordHandling } from './record-handling.ts';
 
 const MIB = 1024 * 1024;
@@ -24,20 +25,23 @@ const MIB = 1024 * 1024;
  *
  * @throws UserError CONFIGURATION when options contradict each other.
  */
-export function kafkaSource<T, E = never>(options: KafkaSourceOptions<T, E>): Source<T | E, KafkaSplit> {
-  return new KafkaSource<T | E>(checkedSettings(options), {
-    format: options.format,
-    decodeRecord: options.record,
+export function kafkaSource<T, E = never, V = T>(options: KafkaSourceOptions<T, E, V>): Source<T | E, KafkaSplit> {
+  const { format, record } = options;
+  return new KafkaSource<T | E>(checkedSettings(options as KafkaSourceOptions<unknown, unknown>), {
+    format,
+    createRecord: record as RecordHandling<T | E>['createRecord'],
     onError: typeof options.onError === 'function' ? options.onError : undefined,
     isTombstoneSkipped: options.skipTombstones ?? false,
   });
 }
 
-type Decoding<T> = Omit<RecordHandling<T>, 'tombstones' | 'undecodable'>;
+type Decoding<T> = Omit<RecordHandling<T>, 'lookUps' | 'tombstones' | 'undecodable'>;
 
 class KafkaSource<T> implements Source<T, KafkaSplit> {
   readonly #settings: KafkaSourceSettings;
   readonly #decoding: Decoding<T>;
+  /** Shared by the readers of this thread. */
+  #lookUps: LookUps | undefined;
 
   constructor(settings: KafkaSourceSettings, decoding: Decoding<T>) {
     this.#settings = settings;
@@ -57,8 +61,10 @@ class KafkaSource<T> implements Source<T, KafkaSplit> {
   }
 
   createReader(context: ReaderContext): SourceReader<T, KafkaSplit> {
+    this.#lookUps ??= new LookUps(context.environment, context.logger);
     const handling = {
       ...this.#decoding,
+      lookUps: this.#lookUps,
       tombstones: context.metrics.counter('numTombstonesSkipped'),
       undecodable: context.metrics.counter('numRecordsInErrors'),
     };
@@ -72,8 +78,8 @@ function checkedSettings(options: KafkaSourceOptions<unknown, unknown>): KafkaSo
     throw new UserError('CONFIGURATION', 'kafkaSource: expected either topic or topics, with at least one name');
   }
   const where = `kafkaSource of ${topics.join(', ')}`;
-  if ((options.format === undefined) === (options.record === undefined)) {
-    throw new UserError('CONFIGURATION', `${where}: expected either format or record`);
+  if (options.format === undefined && options.record === undefined) {
+    throw new UserError('CONFIGURATION', `${where}: expected format, record or both`);
   }
   const startFrom = options.startFrom ?? 'earliest';
   if (startFrom === 'committed' && options.groupId === undefined) {

@@ -7,7 +7,7 @@ import type { KafkaSplit } from './kafka-split.ts';
 import type { RecordHandling } from './record-handling.ts';
 
 /** Decodes single records of a partition into the job, and does with those that cannot be decoded as the source says. */
-export class RecordEmitter<T> extends DecodeOutput<T> {
+export class RecordEmitter<T> extends DecodeOutput<unknown> {
   /** Set before the first record. */
   output: SplitOutput<T> | undefined;
   /** Set while the decoder has to fetch something before it can go on with the record of the last call. */
@@ -15,7 +15,7 @@ export class RecordEmitter<T> extends DecodeOutput<T> {
   readonly #split: KafkaSplit;
   readonly #columns: RecordColumns;
   readonly #handling: RecordHandling<T>;
-  readonly #decoder: RecordDecoder<T> | undefined;
+  readonly #decoder: RecordDecoder<unknown> | undefined;
   readonly #view: KafkaRecordView;
   #index = 0;
 
@@ -40,14 +40,14 @@ export class RecordEmitter<T> extends DecodeOutput<T> {
     if (start < 0 && this.#handling.isTombstoneSkipped) {
       this.#handling.tombstones.value++;
     } else if (this.#decoder === undefined) {
-      this.#emitView(index);
+      this.#createRecord(index, undefined);
     } else if (start < 0) {
       this.reject(new RecordError('the value is null (a tombstone)'));
     } else {
       const end = valueEnds[index]!;
       const preparing = this.#decoder.prepare?.(bytes, start, end);
       if (preparing !== undefined) {
-        this.waitingFor = preparing.finally(() => void (this.waitingFor = undefined));
+        this.waitingFor = this.#handling.lookUps.settled(preparing).finally(() => void (this.waitingFor = undefined));
         return false;
       }
       this.#decoder.decode(bytes, start, end, true, this);
@@ -55,8 +55,12 @@ export class RecordEmitter<T> extends DecodeOutput<T> {
     return true;
   }
 
-  override record(value: T): void {
-    this.output!.collect(value, this.#columns.timestampsMs[this.#index]!);
+  override record(value: unknown): void {
+    if (this.#handling.createRecord === undefined) {
+      this.output!.collect(value as T, this.#columns.timestampsMs[this.#index]!);
+    } else {
+      this.#createRecord(this.#index, value);
+    }
   }
 
   override reject(error: RecordError): void {
@@ -77,18 +81,18 @@ export class RecordEmitter<T> extends DecodeOutput<T> {
     this.output!.collect(onError({ topic, partition, offset, timestampMs, key, value, error }), timestampMs);
   }
 
-  #emitView(index: number): void {
+  #createRecord(index: number, decoded: unknown): void {
     this.#view.index = index;
     let value: T;
     try {
-      value = this.#handling.decodeRecord!(this.#view);
+      value = this.#handling.createRecord!(this.#view, decoded);
     } catch (error) {
       // What does not fit is the record's fault; anything else is a bug of the function.
       if (!(error instanceof RecordError)) throw error;
       this.reject(error);
       return;
     }
-    this.record(value);
+    this.output!.collect(value, this.#columns.timestampsMs[index]!);
   }
 }
 

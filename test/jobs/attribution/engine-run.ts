@@ -75,7 +75,7 @@ export async function engineRun(options: EngineRunOptions): Promise<EngineRunRes
   });
   let stateBytesMax = 0;
   void watchState(environment, execution, (bytes) => void (stateBytesMax = Math.max(stateBytesMax, bytes)));
-  await (options.environment === undefined ? virtual.run(execution.result) : execution.result);
+  await (environment instanceof VirtualEnvironment ? environment.run(execution.result) : execution.result);
   return {
     rows: Object.fromEntries([...collected].map(([name, rows]) => [name, rows.values()])) as unknown as JobRows,
     checkpointCount: execution.status.checkpoints.completedCount,

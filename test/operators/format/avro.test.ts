@@ -136,6 +136,9 @@ describe('confluent messages', () => {
       encodeAll(confluentAvroEncoder(Person, id), [{ id: 1, name: 'n', url: 'u' }]),
       Buffer.from('{"json": true}'),
       Buffer.alloc(0),
+      encodeAll(confluentAvroEncoder(Bid, 0xffff_ffff), [bids[0]!]),
+      encodeAll(confluentAvroEncoder(Bid, 0), [bids[0]!]),
+      encodeAll(confluentAvroEncoder(Person, id), [{ id: 1, name: 'n', url: 'u' }]).subarray(0, 6),
     ];
     for (const message of messages) {
       await decoder.prepare!(message, 0, message.length);
@@ -144,8 +147,11 @@ describe('confluent messages', () => {
     expect(output.rejects.map(({ error }) => (error as DecodeError).reason)).toEqual([
       'SCHEMA_UNKNOWN',
       'SCHEMA',
-      'PARSE',
-      'PARSE',
+      'SCHEMA',
+      'SCHEMA',
+      'SCHEMA_UNKNOWN',
+      'SCHEMA_UNKNOWN',
+      'SCHEMA',
     ]);
     expect(output.rejects[0]!.error.message).toBe(
       'confluent avro: unknown schema 999: registry in memory does not have it',

@@ -86,5 +86,9 @@ test('a fault of the server is tried again, then a retryable error', async () =>
     .getById(1)
     .catch((cause: unknown) => cause)) as ExternalError;
   expect([nobody.code, nobody.retryable]).toEqual(['CONNECTION', true]);
+  const busy = await serve(() => [429, { message: 'later' }]);
+  await expect(new HttpSchemaRegistry({ url: busy }).getById(1)).rejects.toMatchObject({ retryable: true });
+  const closed = await serve(() => [401, { message: 'who are you' }]);
+  await expect(new HttpSchemaRegistry({ url: closed }).getById(1)).rejects.toThrow(UserError);
   expect(() => new HttpSchemaRegistry({ url: 'registry:8081' })).toThrow('expected http://host:port');
 });
