@@ -48,7 +48,9 @@ export function putJsonString(buffer: Buffer, view: DataView, start: number, val
 
 function putEscaped(buffer: Buffer, start: number, value: string): number {
   const text = JSON.stringify(value.toWellFormed());
-  return start + (buffer as unknown as RawBuffer).utf8Write(text, start, text.length * 3);
+  // An escape is six bytes of one each: three a character may be more than there are, and more than are needed.
+  const bytesMax = Math.min(text.length * 3, buffer.length - start);
+  return start + (buffer as unknown as RawBuffer).utf8Write(text, start, bytesMax);
 }
 
 /** An integer. */
