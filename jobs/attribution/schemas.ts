@@ -93,6 +93,12 @@ export type BidRequest = Infer<typeof BidRequest>;
 const matchMethod = enumeration(['impression_id', 'click_id', 'user_id'], { name: 'MatchMethod' });
 export type MatchMethod = Infer<typeof matchMethod>;
 
+const unmatchedReason = enumeration(
+  ['NO_IMPRESSION_IN_WINDOW', 'NO_USER_IMPRESSION_IN_WINDOW', 'NO_CLICK_IN_WINDOW', 'CLICK_ID_NOT_IN_WINDOW'],
+  { name: 'UnmatchedReason' },
+);
+export type UnmatchedReason = Infer<typeof unmatchedReason>;
+
 /** A click with the impression it belongs to. */
 export const JoinedClick = record('JoinedClick', {
   clickId: string(),
@@ -111,6 +117,28 @@ export const JoinedClick = record('JoinedClick', {
   ...lineage,
 });
 export type JoinedClick = Infer<typeof JoinedClick>;
+
+/** A click as the warehouse has it: with what it belongs to, or with the reason why there is nothing. */
+export const ClickFact = record('ClickFact', {
+  clickId: string(),
+  at: timestampMs(),
+  userId: string(),
+  campaignId: string(),
+  advertiserId: optional(string()),
+  /** Null: unmatched. Then the other columns of the impression are null too. */
+  impressionId: optional(string()),
+  impressionAt: optional(timestampMs()),
+  creativeId: optional(string()),
+  website: optional(string()),
+  publisherId: optional(string()),
+  impressionPriceMicros: optional(long()),
+  impressionCurrency: optional(string()),
+  matchMethod: optional(matchMethod),
+  /** Null: matched. */
+  unmatchedReason: optional(unmatchedReason),
+  ...lineage,
+});
+export type ClickFact = Infer<typeof ClickFact>;
 
 /** Credit of one conversion for one touch under one model. */
 export const Attribution = record('Attribution', {
@@ -216,12 +244,7 @@ export const Unmatched = record('Unmatched', {
   at: timestampMs(),
   userId: string(),
   campaignId: optional(string()),
-  reason: enumeration(
-    ['NO_IMPRESSION_IN_WINDOW', 'NO_USER_IMPRESSION_IN_WINDOW', 'NO_CLICK_IN_WINDOW', 'CLICK_ID_NOT_IN_WINDOW'],
-    { name: 'UnmatchedReason' },
-  ),
-  sourcePartition: long(),
-  sourceOffset: long(),
+  reason: unmatchedReason,
+  ...lineage,
 });
 export type Unmatched = Infer<typeof Unmatched>;
-export type UnmatchedReason = Unmatched['reason'];

@@ -82,7 +82,7 @@ async function checkFacts({
 /** Up to where every partition has been read and loaded, with a margin for what is late. */
 async function settledTime(client: pg.Client, partitions: number, latenessMs: number): Promise<number> {
   const clicks = await client.query<{ partition: string; ms: string }>(
-    'SELECT source_partition AS partition, extract(epoch FROM max(received_at)) * 1000 AS ms FROM dw.fact_click GROUP BY 1',
+    'SELECT source_partition AS partition, extract(epoch FROM max(received_at)) * 1000 AS ms FROM dw.fact_click WHERE impression_id IS NOT NULL GROUP BY 1',
   );
   const impressions = await client.query<{ ms: string | null }>(
     'SELECT extract(epoch FROM max(impression_at)) * 1000 AS ms FROM dw.fact_click',

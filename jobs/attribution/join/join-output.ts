@@ -31,6 +31,7 @@ export function unmatchedOf(
     userId: event.userId,
     campaignId: event.campaignId,
     reason,
+    receivedAt: event.receivedAt,
     sourcePartition: event.sourcePartition,
     sourceOffset: event.sourceOffset,
   };

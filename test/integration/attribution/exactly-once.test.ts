@@ -82,10 +82,8 @@ test('the lake, the warehouse and the feed equal the truth after kill -9 at rand
     await warehouseRows(warehouse, 'fact_impression', ['impression_id']),
     [...truth.impressions].map((id) => [id]),
   );
-  expectEqualRows(
-    await warehouseRows(warehouse, 'fact_click', ['click_id', 'impression_id', 'match_method']),
-    clickRows(truth),
-  );
+  const clickColumns = ['click_id', 'impression_id', 'match_method', 'unmatched_reason'];
+  expectEqualRows(await warehouseRows(warehouse, 'fact_click', clickColumns), clickRows(truth));
   expectEqualRows(
     await warehouseRows(warehouse, 'fact_attribution', [
       'conversion_id',
@@ -129,7 +127,10 @@ async function warehouseRows(client: pg.Client, table: string, columns: readonly
 }
 
 function clickRows(truth: Truth): string[][] {
-  return [...truth.joinedClicks].map(([id, match]) => [id, match.impressionId, match.matchMethod]);
+  return [
+    ...[...truth.joinedClicks].map(([id, match]) => [id, match.impressionId, match.matchMethod, '']),
+    ...[...truth.unmatchedClicks].map(([id, reason]) => [id, '', '', reason]),
+  ];
 }
 
 function creditRows(truth: Truth): string[][] {
