@@ -10,9 +10,12 @@ import {
   type StateFileHeader,
 } from './state-file-format.ts';
 
-/** Builds one state file in memory, from pages in order. */
+/** The buffer of the last file written on this thread: growing a new one each time costs more than filling it. */
+let spareWriter: ByteWriter | undefined = undefined;
+
+/** Builds one state file in memory, from pages in order. `release` it when its bytes are stored. */
 export class StateFileWriter {
-  readonly #writer: ByteWriter = new ByteWriter(BLOCK_BYTES * 2);
+  readonly #writer: ByteWriter;
   readonly #footer: ByteWriter = new ByteWriter(1024);
   #blockCount = 0;
   #blockAt = 0;
@@ -22,6 +25,9 @@ export class StateFileWriter {
   pageCount = 0;
 
   constructor(header: StateFileHeader) {
+    this.#writer = spareWriter ?? new ByteWriter(BLOCK_BYTES * 2);
+    this.#writer.clear();
+    spareWriter = undefined;
     const description = Buffer.from(JSON.stringify(header));
     const writer = this.#writer;
     writer.u32(STATE_FILE_MAGIC);
@@ -79,6 +85,11 @@ export class StateFileWriter {
     writer.u32(STATE_FILE_MAGIC);
     const bytes = writer.written();
     return { bytes, checksum: crc32(bytes) };
+  }
+
+  /** Its bytes are not needed any more. */
+  release(): void {
+    spareWriter = this.#writer;
   }
 
   #openBlock(): void {

@@ -39,6 +39,7 @@ export async function writeStateFiles(run: PageRun, options: WriteOptions): Prom
     // The checksum in the name keeps files of different content apart, whoever writes them.
     const key = `${stem}-${String(files.length).padStart(3, '0')}-${checksum.toString(16).padStart(8, '0')}.state`;
     await storage.put(key, bytes);
+    open.release();
     const pageCount = open.pageCount;
     files.push({
       key,
