@@ -116,6 +116,8 @@ export {
   type CollectedRecord,
   type CollectSinkOptions,
 } from './sink/collect/collect-sink.ts';
+export { kafkaSink } from './sink/kafka/kafka-sink.ts';
+export type { KafkaSinkOptions } from './sink/kafka/kafka-sink-options.ts';
 export type { CommittedFile } from './sink/parquet/committed-file.ts';
 export {
   readManifests,
@@ -134,6 +136,10 @@ export {
 export { warehouseSink, type WarehouseSinkOptions } from './sink/warehouse/warehouse-sink.ts';
 export { fileSource } from './source/file/file-source.ts';
 export type { FileSourceOptions, UndecodableFileRecord } from './source/file/file-source-options.ts';
+export { kafkaSource } from './source/kafka/kafka-source.ts';
+export type { KafkaSourceOptions, KafkaStartPosition, UndecodableRecord } from './source/kafka/kafka-source-options.ts';
+export type { KafkaRecordView } from './source/kafka/kafka-record-view.ts';
+export type { KafkaConnectionOptions } from './kafka/connect.ts';
 export { avroBinary, avroBinaryEncoder, type AvroBinaryOptions } from './format/avro/avro-binary.ts';
 export { avroContainer } from './format/avro/avro-container.ts';
 export { AvroContainerWriter, type AvroContainerWriterOptions } from './format/avro/avro-container-writer.ts';
