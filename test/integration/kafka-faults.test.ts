@@ -137,7 +137,7 @@ test('a job that dies again and again on a broker that dies, too, leaves every r
       batchBytes: 500,
     }),
     storage: new DirectoryStorage(environment, folder),
-    parallelism: 2,
+    parallelismMax: 2,
     crashProbability: 0.02,
     storagePrefix: `${output}/0/staged/sink`,
   });

@@ -25,7 +25,8 @@ export class JobRun<T> {
   readonly #source: Source<T, SourceSplit>;
   readonly #sink: Sink<T>;
   readonly #storage: ObjectStorage;
-  readonly #parallelism: number;
+  readonly #parallelismMax: number;
+  #parallelism = 1;
   readonly #crashProbability: number;
   readonly #storagePrefix: string;
   #checkpoint: Checkpoint | undefined;
@@ -40,7 +41,8 @@ export class JobRun<T> {
     readonly source: Source<T, SourceSplit>;
     readonly sink: Sink<T>;
     readonly storage: ObjectStorage;
-    readonly parallelism: number;
+    /** Readers and writers at most: every attempt has another number. */
+    readonly parallelismMax: number;
     /** Per step of the job. */
     readonly crashProbability: number;
     /** Names the sink, also on the cluster. Default `job/0/staged/sink`. */
@@ -51,7 +53,7 @@ export class JobRun<T> {
     this.#source = options.source;
     this.#sink = options.sink;
     this.#storage = options.storage;
-    this.#parallelism = options.parallelism;
+    this.#parallelismMax = options.parallelismMax;
     this.#crashProbability = options.crashProbability;
     this.#storagePrefix = options.storagePrefix ?? 'job/0/staged/sink';
   }
@@ -60,6 +62,7 @@ export class JobRun<T> {
   async run(): Promise<void> {
     for (;;) {
       const attempt = new Attempt<T>(++this.attemptCount);
+      this.#parallelism = 1 + this.#random.below(this.#parallelismMax);
       try {
         if (await this.#runAttempt(attempt)) {
           await attempt.close();

@@ -55,7 +55,7 @@ async function copyTopic(seed: number, delivery: 'exactly-once' | 'low-latency')
           bufferBytes: 2_000,
         }),
         storage: new DirectoryStorage(environment, 'checkpoints'),
-        parallelism: 1 + random.below(3),
+        parallelismMax: 3,
         crashProbability: 0.01,
       });
       const nodes = breakNodes(kafka, environment, random);
