@@ -85,7 +85,7 @@ async function factLines(warehouse: string): Promise<string[]> {
   await client.connect();
   try {
     const exists = await client.query<{ name: string | null }>("SELECT to_regclass('dw.fact_attribution') AS name");
-    if (exists.rows[0]?.name == null) return [];
+    if ((exists.rows[0]?.name ?? null) === null) return [];
     const counts = await client.query<{
       clicks: string;
       impressions: string;

@@ -1,4 +1,4 @@
-import { RecordError } from '../../engine/base/errors.ts';
+import type { RecordError } from '../../engine/base/errors.ts';
 import type { Source } from '../../engine/task/source.ts';
 import { confluentAvro } from '../../operators/format/avro/confluent-avro.ts';
 import type { SchemaRegistry } from '../../operators/format/avro/schema-registry.ts';

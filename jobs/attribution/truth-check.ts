@@ -87,8 +87,8 @@ async function settledTime(client: pg.Client, partitions: number, latenessMs: nu
   const impressions = await client.query<{ ms: string | null }>(
     'SELECT extract(epoch FROM max(impression_at)) * 1000 AS ms FROM dw.fact_click',
   );
-  if (clicks.rows.length < partitions || impressions.rows[0]?.ms == null) return Number.NEGATIVE_INFINITY;
-  return Math.min(Number(impressions.rows[0].ms), ...clicks.rows.map(({ ms }) => Number(ms))) - 3 * latenessMs;
+  if (clicks.rows.length < partitions || (impressions.rows[0]?.ms ?? null) === null) return Number.NEGATIVE_INFINITY;
+  return Math.min(Number(impressions.rows[0]!.ms), ...clicks.rows.map(({ ms }) => Number(ms))) - 3 * latenessMs;
 }
 
 async function compare(

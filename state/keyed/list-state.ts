@@ -1,6 +1,6 @@
 import type { Namespace } from './key.ts';
 import type { SlotAccess } from './slot-access.ts';
-import { Stamped } from './stamped.ts';
+import type { Stamped } from './stamped.ts';
 import type { ListState, NamespacedState } from './state.ts';
 import type { TtlClock } from './ttl-clock.ts';
 

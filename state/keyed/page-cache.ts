@@ -51,7 +51,7 @@ export class PageCache {
   #loading: Page[] = [];
   #spillInFlightBytes = 0;
   #spillsInFlight: Promise<void> = Promise.resolve();
-  #failure: unknown = undefined;
+  #failure: Error | undefined = undefined;
   /** Running average of encoded bytes of a page, for the estimate of new ones. */
   #encodedBytesAverage = 64;
   /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
@@ -78,7 +78,7 @@ export class PageCache {
     if (this.#isSealed) return;
     this.#isSealed = true;
     // The getter fixes the current format.
-    this.#codec.currentFormat;
+    void this.#codec.currentFormat;
     this.#emptySlots = this.#codec.codecs.map(() => undefined);
   }
 
@@ -315,7 +315,7 @@ export class PageCache {
         this.#spillInFlightBytes -= bytes;
       },
       (error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= error as Error;
       },
     );
     this.#spillsInFlight = Promise.all([this.#spillsInFlight, written]).then(() => undefined);

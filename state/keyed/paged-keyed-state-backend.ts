@@ -3,7 +3,7 @@ import { ByteReader } from '../../engine/base/bytes.ts';
 import type { Scheduler } from '../../engine/base/environment.ts';
 import { UserError } from '../../engine/base/errors.ts';
 import { SILENT_LOGGER, type Logger } from '../../engine/base/logger.ts';
-import { MetricGroup } from '../../engine/base/metrics.ts';
+import type { MetricGroup } from '../../engine/base/metrics.ts';
 import type { PageRun } from '../snapshot/page-run.ts';
 import type { StateFile } from '../snapshot/state-file.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';

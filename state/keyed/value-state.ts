@@ -2,7 +2,7 @@ import type { Namespace } from './key.ts';
 import { mergeRefused } from './merge-refused.ts';
 import type { SlotAccess } from './slot-access.ts';
 import type { NamespacedState, ValueState } from './state.ts';
-import { Stamped } from './stamped.ts';
+import type { Stamped } from './stamped.ts';
 import type { TtlClock } from './ttl-clock.ts';
 
 export class PagedValueState<T> implements ValueState<T>, NamespacedState {

@@ -221,7 +221,7 @@ test('two loaders at once give one load', async () => {
   const writer = await sink.createWriter(shared);
   for (let i = 0; i < 2_000; i++) writer.write({ factId: `f${i}`, amount: i }, 0, INSERT);
   const committables = await writer.prepareCommit(1);
-  const committers = await Promise.all([1, 2, 3].map(() => sink.createCommitter!(shared)));
+  const committers = await Promise.all([1, 2, 3].map(async () => await sink.createCommitter!(shared)));
   const results = await Promise.allSettled(committers.map((committer) => committer.commit(1, committables)));
   expect(results.map((result) => result.status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   expect(await query(`SELECT count(*)::int AS n FROM dw.${table}`)).toEqual([{ n: 2_000 }]);

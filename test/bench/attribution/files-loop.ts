@@ -25,7 +25,7 @@ const decoder = lengthPrefixedAvro(ReadEvent, { writer: WrittenEvent.avro, other
 );
 const output = new JoinOutput();
 const file = openSync(input.avroFile, 'r');
-let buffer = Buffer.alloc(CHUNK_BYTES * 2);
+const buffer = Buffer.alloc(CHUNK_BYTES * 2);
 let length = 0;
 for (;;) {
   const bytesRead = readSync(file, buffer, length, buffer.length - length, null);

@@ -60,8 +60,8 @@ export type JsonEvent = Infer<typeof JsonEvent>;
 
 export function readEventOf(event: JsonEvent): ReadEvent {
   const { impression, click } = event;
-  // `!= null`: plain JSON.parse gives null where our decoder gives undefined.
-  if (impression != null) {
+  // Plain JSON.parse gives null where our decoder gives undefined.
+  if (impression !== undefined && impression !== null) {
     return {
       type: 'impression',
       impression_id: impression.impression_id,

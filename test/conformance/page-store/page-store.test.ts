@@ -10,5 +10,9 @@ const root = mkdtempSync(join(tmpdir(), 'tidemark-page-store-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 let folderCount = 0;
 
-describe('heap', () => pageStoreSuite(() => new HeapPageStore()));
-describe('rocksdb', () => pageStoreSuite(() => openRocksDbPageStore({ directory: join(root, String(folderCount++)) })));
+describe('heap', () => {
+  pageStoreSuite(() => new HeapPageStore());
+});
+describe('rocksdb', () => {
+  pageStoreSuite(() => openRocksDbPageStore({ directory: join(root, String(folderCount++)) }));
+});
