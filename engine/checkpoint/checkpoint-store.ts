@@ -30,6 +30,8 @@ export class CheckpointStore {
   #owner = '';
   #triedOwner = '';
   #hasClaimed = false;
+  /** The attempt that has claimed last. */
+  #attempt = 0;
 
   constructor(options: {
     storage: ObjectStorage;
@@ -56,13 +58,13 @@ export class CheckpointStore {
    *
    * @throws UserError CHECKPOINT_CORRUPT when the pointer cannot be read, OwnershipLostError when another attempt was faster.
    */
-  async claim(): Promise<Claim> {
+  async claim(attemptMin: number = 1): Promise<Claim> {
     const stored = await this.storage.get(this.#pointerKey());
     const before = stored === undefined ? undefined : this.#parsePointer(stored.bytes);
     if (this.#hasClaimed && !this.#isOurs(before)) throw this.#lost(undefined);
     const owner = this.#newId();
     this.#triedOwner = owner;
-    const attempt = (before?.attempt ?? 0) + 1;
+    const attempt = Math.max((before?.attempt ?? 0) + 1, attemptMin);
     const pointer: LatestPointer = {
       format: 1,
       attempt,
@@ -73,6 +75,7 @@ export class CheckpointStore {
     this.#etag = stored?.etag;
     await this.#swap(pointer);
     this.#owner = owner;
+    this.#attempt = attempt;
     this.#hasClaimed = true;
     return {
       attempt,
@@ -99,7 +102,10 @@ export class CheckpointStore {
    */
   async commit(manifest: CheckpointManifest): Promise<{ readonly dropped: readonly RetainedCheckpoint[] }> {
     const { attempt, checkpointId } = manifest;
+    // An attempt of this process that has ended may still be at it.
+    if (attempt !== this.#attempt) throw this.#lost(undefined);
     await this.#putManifest(manifest);
+    if (attempt !== this.#attempt) throw this.#lost(undefined);
     const all = [{ checkpointId, attempt }, ...this.#retained];
     const retained = all.slice(0, this.#retainedMax);
     await this.#swap({ format: 1, attempt, owner: this.#owner, checkpointId, retained });

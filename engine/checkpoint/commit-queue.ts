@@ -7,6 +7,12 @@ import type { PendingCommit } from './manifest.ts';
 const RETRY_INITIAL_MS = 200;
 const RETRY_MAX_MS = 10_000;
 
+interface Waiter {
+  readonly checkpointId: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Commits what complete checkpoints prepared, sink by sink in order of checkpoints, behind the stream. Retries passing
  * faults for as long as the job runs: what is in the queue is in every manifest, so nothing is lost by waiting.
@@ -18,7 +24,7 @@ export class CommitQueue {
   readonly #onFatal: (error: unknown) => void;
   #pending: PendingCommit[] = [];
   readonly #running = new Set<string>();
-  readonly #idleWaiters: PromiseWithResolvers<void>[] = [];
+  readonly #waiters: Waiter[] = [];
   #isStopped = false;
 
   constructor(options: {
@@ -60,18 +66,18 @@ export class CommitQueue {
     for (const commit of commits) void this.#run(commit.sinkUid);
   }
 
-  /** Resolves when everything has been committed; rejects when the queue is stopped before. */
-  drained(): Promise<void> {
-    if (this.#pending.length === 0) return Promise.resolve();
+  /** Resolves when everything up to a checkpoint has been committed; rejects when the queue is stopped before. */
+  drained(checkpointId: number = Infinity): Promise<void> {
+    if (this.#isDrained(checkpointId)) return Promise.resolve();
     if (this.#isStopped) return Promise.reject(stoppedError());
-    const waiter = Promise.withResolvers<void>();
-    this.#idleWaiters.push(waiter);
-    return waiter.promise;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiters.push({ checkpointId, resolve, reject });
+    return promise;
   }
 
   stop(): void {
     this.#isStopped = true;
-    for (const { reject } of this.#idleWaiters.splice(0)) reject(stoppedError());
+    for (const { reject } of this.#waiters.splice(0)) reject(stoppedError());
   }
 
   async #run(sinkUid: string): Promise<void> {
@@ -86,6 +92,7 @@ export class CommitQueue {
         try {
           await committer.commit(commit.checkpointId, commit.committables);
           this.#pending = this.#pending.filter((candidate) => candidate !== commit);
+          this.#wakeWaiters();
           retryMs = RETRY_INITIAL_MS;
         } catch (error) {
           if (this.#isStopped) return;
@@ -103,7 +110,18 @@ export class CommitQueue {
       }
     } finally {
       this.#running.delete(sinkUid);
-      if (this.#pending.length === 0) for (const { resolve } of this.#idleWaiters.splice(0)) resolve();
+    }
+  }
+
+  #isDrained(checkpointId: number): boolean {
+    return this.#pending.every((commit) => commit.checkpointId > checkpointId);
+  }
+
+  #wakeWaiters(): void {
+    const waiters = this.#waiters.splice(0);
+    for (const waiter of waiters) {
+      if (this.#isDrained(waiter.checkpointId)) waiter.resolve();
+      else this.#waiters.push(waiter);
     }
   }
 }

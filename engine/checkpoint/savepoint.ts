@@ -31,6 +31,12 @@ export async function checkSavepointTarget(to: ObjectStorage): Promise<void> {
   });
 }
 
+/** The manifest of a savepoint; undefined when there is none. */
+export async function readSavepoint(from: ObjectStorage): Promise<CheckpointManifest | undefined> {
+  const stored = await from.get(MANIFEST_KEY);
+  return stored === undefined ? undefined : parseSavepoint(stored.bytes, from.url(MANIFEST_KEY));
+}
+
 /**
  * Brings a savepoint into a job's checkpoint storage, so that its checkpoints can build on it.
  *

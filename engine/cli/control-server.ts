@@ -66,10 +66,13 @@ export async function startControlServer(options: {
   return {
     close: async () => {
       rmSync(file, { force: true });
+      // An order that is still being carried out gets a moment to be answered.
+      const impatience = environment.scheduler.setTimer(1000, () => server.closeAllConnections());
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();
       });
+      impatience.cancel();
     },
   };
 }

@@ -4,7 +4,7 @@ import { CheckpointStore, type Claim } from '../checkpoint/checkpoint-store.ts';
 import type { CheckpointStatistics } from '../checkpoint/coordinator.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { checkRestorable } from '../checkpoint/restore-plan.ts';
-import { importSavepoint } from '../checkpoint/savepoint.ts';
+import { importSavepoint, readSavepoint } from '../checkpoint/savepoint.ts';
 import { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
 import { createJobGraph } from '../graph/job-graph.ts';
@@ -52,7 +52,7 @@ export class Recovery {
   /** @throws UserError CHECKPOINT_CORRUPT when no retained checkpoint is whole, STATE_INCOMPATIBLE when it does not fit. */
   async recover(): Promise<Recovered> {
     const { logger } = this.#options.environment;
-    const claim = await this.#store.claim();
+    const claim = await this.#store.claim(await this.#attemptMin());
     this.#attempt = claim.attempt;
     const stateFiles = new StateFileRegistry(this.#store, logger);
     const corruptIds: number[] = [];
@@ -87,6 +87,13 @@ export class Recovery {
       );
     }
     return await this.#createFirst(claim, stateFiles);
+  }
+
+  /** Sinks tell a newer attempt by its number, so a job that starts from a savepoint counts on from there. */
+  async #attemptMin(): Promise<number> {
+    const { fromSavepoint } = this.#options;
+    if (fromSavepoint === undefined || this.#attempt > 0) return 1;
+    return ((await readSavepoint(fromSavepoint))?.attempt ?? 0) + 1;
   }
 
   /** The job has ended in this checkpoint: nothing is run, so that nothing is emitted at an end a second time. */

@@ -149,7 +149,7 @@ export class RunningAttempt {
     const { stateFiles, checkpointStore } = this.#options;
     stateFiles.hold(manifest.checkpointId);
     try {
-      await this.commitsDrained();
+      await this.commitsDrained(manifest.checkpointId);
       await writeSavepoint(manifest, checkpointStore.storage, target);
     } finally {
       await stateFiles.unhold(manifest.checkpointId);
@@ -157,10 +157,10 @@ export class RunningAttempt {
   }
 
   /** Resolves when the sinks have committed all complete checkpoints; rejects when the attempt ends before. */
-  async commitsDrained(): Promise<void> {
+  async commitsDrained(checkpointId?: number): Promise<void> {
     const failure = Promise.withResolvers<never>();
     this.finished.catch(failure.reject);
-    await Promise.race([this.#commits.drained(), failure.promise]);
+    await Promise.race([this.#commits.drained(checkpointId), failure.promise]);
   }
 
   /** Ends all sources as if they had been read to the end: MAX watermark, windows fire, everything flows out. */

@@ -1,3 +1,4 @@
+import { ExternalError } from '../../../engine/base/errors.ts';
 import type { TimerHandle } from '../../../engine/base/environment.ts';
 import type { Counter } from '../../../engine/base/metrics.ts';
 import type { RowKind } from '../../../engine/task/row-kind.ts';
@@ -98,6 +99,9 @@ export class LowLatencyWriter<T> implements SinkWriter<T> {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    // Whoever still waits for a request must not wait for ever.
+    this.#failure ??= { error: new ExternalError('CANCELED', 'the writer was closed') };
+    this.#roomWaiter?.resolve();
     this.#timer?.cancel();
     await this.#producer.close();
     await this.#transport.close();

@@ -1,4 +1,5 @@
 import type { Environment } from '../../../engine/base/environment.ts';
+import { PreconditionFailedError } from '../../../engine/base/errors.ts';
 import { rowKindName } from '../../../engine/task/row-kind.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import type { Schema } from '../../../state/schema/schema.ts';
@@ -47,15 +48,15 @@ export class ClosingFile<T> {
   }
 
   async #run(): Promise<ClosedFile> {
-    const { environment, storage, open, key, releases } = this.#options;
+    const { environment, open, releases } = this.#options;
     // The task has its turn before the last pages are encoded.
     await environment.scheduler.yield();
     await this.#loadRestored();
     this.#finished ??= open.file.finish();
     const { bytes, rowCount, checksum, ranges } = this.#finished;
-    await storage.put(key, bytes);
+    const path = await this.#put(bytes);
     const file = {
-      path: key,
+      path,
       partition: open.partition,
       rows: rowCount,
       bytes: bytes.length,
@@ -65,6 +66,26 @@ export class ClosingFile<T> {
     this.#committable = { file, releases };
     this.#finished = undefined;
     return this.#committable;
+  }
+
+  /**
+   * Stores the file under its name, or under one of its own when a file of another run has that name already (a lake that
+   * outlived its checkpoint folder): what is there may be committed, so it is never replaced.
+   */
+  async #put(bytes: Uint8Array): Promise<string> {
+    const { storage, environment, key } = this.#options;
+    try {
+      await storage.put(key, bytes, { ifAbsent: true });
+      return key;
+    } catch (error) {
+      if (!(error instanceof PreconditionFailedError)) throw error;
+      const stored = await storage.get(key);
+      // Our own, put by a try whose answer was lost.
+      if (stored !== undefined && Buffer.compare(stored.bytes, bytes) === 0) return key;
+      const ownKey = key.replace(/\.parquet$/, `-${environment.newId()}.parquet`);
+      await storage.put(ownKey, bytes, { ifAbsent: true });
+      return ownKey;
+    }
   }
 
   /** Rows that an earlier attempt staged come behind those of this one. */
