@@ -62,6 +62,7 @@ export class ClusterClient {
   readonly #opening = new Map<string, Promise<Broker>>();
   readonly #addressByNode = new Map<number, string>();
   #hasConnected = false;
+  #hasWarned = false;
   #isClosed = false;
 
   constructor(options: ClusterOptions) {
@@ -95,10 +96,22 @@ export class ClusterClient {
         if (passedMs >= (this.#hasConnected ? timeoutMs : Math.min(timeoutMs, CONNECT_TIMEOUT_MS))) {
           throw this.#gaveUp(what, passedMs, error);
         }
-        this.#options.logger.debug(`${what} failed, trying again`, { error: (error as Error).message, backoffMs });
+        this.#logRetry(what, error as Error, backoffMs);
       }
       await scheduler.delay(backoffMs * (0.75 + random.next() / 2));
     }
+  }
+
+  /** A first connection that fails is news: most often the address is wrong. */
+  #logRetry(what: string, error: Error, backoffMs: number): void {
+    const { logger } = this.#options;
+    if (this.#hasConnected || this.#hasWarned) {
+      logger.debug(`${what} failed, trying again`, { error: error.message, backoffMs });
+      return;
+    }
+    this.#hasWarned = true;
+    const seconds = CONNECT_TIMEOUT_MS / 1000;
+    logger.warn(`${error.message}; trying for ${seconds} s. Is the address right, and the broker up?`);
   }
 
   /** Sends one request to a broker and returns the decoded answer with its error codes unchecked. */

@@ -135,6 +135,10 @@ export interface KafkaProducer {
    * Resolves when all replicas have the batches; at most one per partition in a call. Batches of one partition keep the
    * order of calls. Calls may overlap.
    *
+   * Outside of a transaction, batches whose timestamps are older than the brokers' `producer.id.expiration.ms` (a day) may
+   * be stored twice when a broker dies: it forgets the producer by the time of its records. Tried; with a transaction
+   * open it does not.
+   *
    * @throws ExternalError CONNECTION: outcome unknown; FENCED: a newer producer has taken over.
    * @throws UserError CONFIGURATION when a batch is larger than the topic allows; TOPIC_MISSING.
    */

@@ -48,11 +48,14 @@ async function createTopic(partitions: number, settings: Record<string, string> 
   return topic;
 }
 
-function batchOf(values: readonly string[]): Buffer {
+function batchOf(values: readonly string[], timestampMs: number = environment.clock.nowMs()): Buffer {
   const builder = new RecordBatchBuilder();
-  for (const value of values) builder.append(null, Buffer.from(value), 1_700_000_000_000);
+  for (const value of values) builder.append(null, Buffer.from(value), timestampMs);
   return builder.finish();
 }
+
+/** Years ago: brokers forget an idempotent producer by the time of its records, one with an open transaction never. */
+const OLD_MS = 1_700_000_000_000;
 
 function textSource(topic: string, bounded: boolean): Source<string, SourceSplit> {
   const record = ({ value }: { readonly value: Buffer | null }): string => value!.toString();
@@ -120,7 +123,10 @@ test('a job that dies again and again on a broker that dies, too, leaves every r
     const batches = [0, 1, 2].map((partition) => ({
       topic: input,
       partition,
-      batch: batchOf(values.filter((value) => Number(value[1]) % 3 === partition)),
+      batch: batchOf(
+        values.filter((value) => Number(value[1]) % 3 === partition),
+        OLD_MS,
+      ),
     }));
     await producer.send(batches);
   }

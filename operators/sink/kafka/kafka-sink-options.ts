@@ -19,7 +19,8 @@ export interface KafkaSinkOptions<T> extends KafkaConnectionOptions {
   readonly timestamp?: ((value: T) => number) | undefined;
   /**
    * `exactly-once` (default): records become visible to `read_committed` consumers with their checkpoint, all or nothing,
-   * once. `low-latency`: records are sent at once; after a failure those since the last checkpoint are sent again.
+   * once. `low-latency`: records are sent at once; after a failure those since the last checkpoint are sent again, and
+   * of records older than a day some may be stored twice when a broker dies.
    */
   readonly delivery?: 'exactly-once' | 'low-latency' | undefined;
   /**
