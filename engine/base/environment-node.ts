@@ -124,6 +124,13 @@ async function translate<T>(path: string, operation: () => Promise<T>): Promise<
         hint: 'Free disk space or point the job at another volume; the job goes on from its last checkpoint.',
       });
     }
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EISDIR') {
+      throw new ExternalError('STORAGE', `cannot use ${path}: ${(error as Error).message}`, {
+        cause: error,
+        retryable: false,
+        hint: 'Give the job a folder that it may read and write.',
+      });
+    }
     throw new ExternalError('STORAGE', `file operation failed on ${path}: ${(error as Error).message}`, {
       cause: error,
     });

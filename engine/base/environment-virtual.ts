@@ -15,6 +15,8 @@ export interface VirtualEnvironmentOptions {
   readonly seed?: number | undefined;
   /** Where the virtual clock starts, milliseconds since the epoch. Default 2026-01-01T00:00:00Z. */
   readonly startMs?: number | undefined;
+  /** Every look at the clock finds it so much later, milliseconds: code takes time. Default 0. */
+  readonly lookMs?: number | undefined;
   readonly logger?: Logger | undefined;
   /** Files survive a simulated crash when the same file system is handed to the next environment. */
   readonly files?: MemoryFileSystem | undefined;
@@ -53,9 +55,10 @@ export class VirtualEnvironment implements Environment {
     this.files = options.files ?? new MemoryFileSystem(() => this.#nowMs);
     this.logger = options.logger ?? SILENT_LOGGER;
     this.variables = options.variables ?? {};
+    const lookMs = options.lookMs ?? 0;
     this.clock = {
-      nowMs: () => this.#nowMs,
-      monotonicMs: () => this.#nowMs - this.#startMs,
+      nowMs: () => Math.floor((this.#nowMs += lookMs)),
+      monotonicMs: () => (this.#nowMs += lookMs) - this.#startMs,
       cpuMs: () => 0,
     };
     this.scheduler = {
@@ -86,7 +89,7 @@ export class VirtualEnvironment implements Environment {
     for (;;) {
       await macrotask();
       if (settled) return await promise;
-      if (this.#runReady() || this.#fireNextTimer(Infinity)) {
+      if (this.#runNext(Infinity)) {
         idleTurns = 0;
         continue;
       }
@@ -102,7 +105,7 @@ export class VirtualEnvironment implements Environment {
   async runSteps(count: number): Promise<number> {
     for (let done = 0; done < count; done++) {
       await macrotask();
-      if (!this.#runReady() && !this.#fireNextTimer(Infinity)) return done;
+      if (!this.#runNext(Infinity)) return done;
     }
     await macrotask();
     return count;
@@ -113,9 +116,15 @@ export class VirtualEnvironment implements Environment {
     const untilMs = this.#nowMs + durationMs;
     for (;;) {
       await macrotask();
-      if (!this.#runReady() && !this.#fireNextTimer(untilMs)) break;
+      if (!this.#runNext(untilMs)) break;
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
+  }
+
+  #runNext(untilMs: number): boolean {
+    // Timers that the clock has passed meanwhile take their turn among what is ready.
+    if (this.#schedule.below(2) === 0 && this.#fireNextTimer(Math.min(untilMs, this.#nowMs))) return true;
+    return this.#runReady() || this.#fireNextTimer(untilMs);
   }
 
   #runReady(): boolean {

@@ -108,20 +108,23 @@ export class RecordError extends TidemarkError {
   readonly domain = 'user';
 }
 
-/** One line per error for people: code, message, hint, and the chain of causes. */
+/** One line per error for people: message and code, then what caused it, unless that is said already, and what to do. */
 export function describeError(error: unknown): string {
   const lines: string[] = [];
   let current: unknown = error;
   let depth = 0;
+  let said = '';
   while (current !== undefined && current !== null && depth < 5) {
     const prefix = depth === 0 ? '' : 'caused by: ';
-    if (current instanceof TidemarkError) {
-      lines.push(`${prefix}${current.message} [${current.code}]`);
-      if (current.hint !== undefined) lines.push(`hint: ${current.hint}`);
-    } else if (current instanceof Error) {
-      lines.push(`${prefix}${current.message}`);
-    } else {
-      lines.push(`${prefix}${String(current)}`);
+    const message = current instanceof Error ? current.message : String(current);
+    if (depth === 0 || !said.includes(message)) {
+      lines.push(`${prefix}${message}${current instanceof TidemarkError ? ` [${current.code}]` : ''}`);
+      said += `${message}\n`;
+    }
+    const hint = current instanceof TidemarkError ? current.hint : undefined;
+    if (hint !== undefined && !said.includes(hint)) {
+      lines.push(`hint: ${hint}`);
+      said += `${hint}\n`;
     }
     current = current instanceof Error ? current.cause : undefined;
     depth++;

@@ -337,7 +337,7 @@ export class CheckpointCoordinator {
     pending.timeout.cancel();
     this.statistics.failedCount++;
     this.#failuresInRow++;
-    this.#logger.warn(error.message, { cause: error.cause instanceof Error ? error.cause.message : undefined });
+    this.#logger.warn(error.message, { error: error.cause });
     pending.reject(error);
     if (this.#failuresInRow > this.#options.tolerableFailures) this.#onFatal(error);
   }

@@ -71,7 +71,7 @@ export function parseParams(
     }
     const where = isFromFlag || text === undefined ? param.flag : `${param.variable} (environment)`;
     const found = text === undefined ? 'nothing' : `'${String(text)}'`;
-    problems.push(`${where}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}, found ${found}`);
+    problems.push(`${where}: ${parsed.error.issues.map(expectation).join('; ')}, found ${found}`);
   }
   if (problems.length > 0) {
     throw new UserError('CONFIGURATION', problems.join('\n'), {
@@ -79,6 +79,14 @@ export function parseParams(
     });
   }
   return params;
+}
+
+/** What zod says, as our messages say it: expected what. */
+function expectation(issue: { readonly message: string }): string {
+  return issue.message
+    .replace(/^Invalid (?:input|option|string): /, '')
+    .replace(/, received .*$/, '')
+    .replaceAll('"|"', '", "');
 }
 
 function coerce(param: ParamFlag, value: unknown): unknown {

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
+import { createNodeEnvironment } from '../base/environment-node.ts';
 import { Command, CommanderError } from 'commander';
-import { describeError, UserError } from '../base/errors.ts';
+import { UserError } from '../base/errors.ts';
 import { createControlCommands } from './control-commands.ts';
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts';
+import { errorText } from './logger.ts';
 import { runCommand } from './run-command.ts';
 
 /** The `tidemark` command. */
@@ -49,10 +51,17 @@ function formatFields(value: unknown, separator: string | number = '  '): string
     .join(between);
 }
 
+/** Read here too, as what fails may be the parsing of the options. */
+function isDebugging(argv: readonly string[], variable: string | undefined): boolean {
+  const at = argv.lastIndexOf('--log-level');
+  return argv.includes('--log-level=debug') || (at < 0 ? variable : argv[at + 1]) === 'debug';
+}
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`tidemark: ${describeError(error)}\n`);
+  const isStackShown = isDebugging(process.argv, createNodeEnvironment().variables['TIDEMARK_LOG_LEVEL']);
+  process.stderr.write(`tidemark: ${errorText(error, isStackShown)}\n`);
   process.exitCode = exitCodeOf(error);
 }
 // Connections kept alive by clients of servers must not keep a finished job's process.

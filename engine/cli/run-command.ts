@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
 import type { Environment } from '../base/environment.ts';
 import { createNodeEnvironment } from '../base/environment-node.ts';
-import { UserError } from '../base/errors.ts';
+import { ExternalError, UserError } from '../base/errors.ts';
 import type { JobCompanion, JobDefinition } from '../graph/job-definition.ts';
 import { JobExecution, type JobResult } from '../runtime/job-execution.ts';
 import { HeapPageStore } from '../../state/store/heap-page-store.ts';
@@ -33,7 +33,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     command.parse([...rest], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.OK; // --help
-    throw new UserError('CONFIGURATION', (error as Error).message.replace(/^error: /, ''), {
+    throw new UserError('CONFIGURATION', (error as Error).message.replace(/^error: /, '').replaceAll('\n', ' '), {
       hint: `tidemark run ${jobPath} --help`,
     });
   }
@@ -44,6 +44,28 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
   const options = parseRunOptions(job, command.opts(), createNodeEnvironment().variables);
   return await new JobRun(job, options).run();
+}
+
+/** Makes the folder and sees whether it can be written, so that who gave a wrong one learns it before the job starts. */
+async function checkDataDirectory(directory: string): Promise<void> {
+  const probe = `${directory}/.writable-${process.pid}`;
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeFile(probe, '');
+    await rm(probe, { force: true });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new ExternalError('STORAGE_FULL', `no space left in the data folder ${directory}`, {
+        cause: error,
+        hint: 'Free disk space, or give another folder with --data.',
+      });
+    }
+    throw new UserError('CONFIGURATION', `the data folder ${directory} cannot be written: ${message}`, {
+      cause: error,
+      hint: 'Give a folder that the job may write with --data.',
+    });
+  }
 }
 
 /** One run: the job with its companion, status line, signals and control server around it. */
@@ -66,7 +88,7 @@ class JobRun {
 
   async run(): Promise<number> {
     const { dataDirectory } = this.#options;
-    mkdirSync(dataDirectory, { recursive: true });
+    await checkDataDirectory(dataDirectory);
     const companion = await this.#job.companion?.({
       environment: this.#environment,
       params: this.#options.params,

@@ -104,8 +104,8 @@ export function parseRunOptions(
     parallelism: positiveInteger(text('parallelism')!, '--parallelism'),
     maxParallelism:
       text('maxParallelism') === undefined ? undefined : positiveInteger(text('maxParallelism')!, '--max-parallelism'),
-    checkpointIntervalMs: durationMs(text('checkpointInterval')!),
-    checkpointTimeoutMs: durationMs(text('checkpointTimeout')!),
+    checkpointIntervalMs: duration(text('checkpointInterval')!, '--checkpoint-interval'),
+    checkpointTimeoutMs: duration(text('checkpointTimeout')!, '--checkpoint-timeout'),
     checkpoints: text('checkpoints') ?? `${data}/checkpoints`,
     dataDirectory: data,
     stateStore: choice(text('state')!, ['rocksdb', 'heap'], '--state'),
@@ -124,6 +124,15 @@ function positiveInteger(text: string, flag: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new UserError('CONFIGURATION', `${flag}: expected a positive integer, found '${text}'`);
+}
+
+function duration(text: string, flag: string): number {
+  try {
+    return durationMs(text);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError('CONFIGURATION', `${flag}: ${error.message}`, { hint: error.hint });
+  }
 }
 
 function choice<T extends string>(text: string, choices: readonly T[], flag: string): T {

@@ -118,6 +118,7 @@ class TaskBuilder {
       chain: this.#chained.toReversed(),
       headTimers,
       source,
+      recordsPerPoll: this.#context.batchRecords,
       inputs: plan.channels
         .filter((channel) => channel.targetTaskId === taskId)
         .map((channel) => ({ channel: this.#channels[channel.channelId]!, inputIndex: channel.inputIndex })),

@@ -1,5 +1,5 @@
 import type { Environment } from '../base/environment.ts';
-import { ExternalError, TidemarkError } from '../base/errors.ts';
+import { describeError, ExternalError, TidemarkError } from '../base/errors.ts';
 import { MetricGroup } from '../base/metrics.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { CheckpointStatistics, CompletedCheckpoint } from '../checkpoint/coordinator.ts';
@@ -7,6 +7,7 @@ import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { checkSavepointTarget } from '../checkpoint/savepoint.ts';
 import { createExecutionPlan, type ExecutionPlan } from '../graph/execution-plan.ts';
 import { createJobGraph, type JobGraph } from '../graph/job-graph.ts';
+import { TaskError } from '../task/task-error.ts';
 import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from '../time/timestamps.ts';
 import { Recovery, type Recovered } from './recovery.ts';
 import { createRestartStrategy, type RestartStrategy } from './restart-strategy.ts';
@@ -168,13 +169,14 @@ export class JobExecution {
       } catch (failure) {
         error = failure;
       }
+      const isKnown = describeError(error) === describeError(this.#lastFailure);
       this.#lastFailure = error;
-      this.#environment.logger.error('attempt failed', { attempt: this.#recovery.attempt, error });
       const delayMs = isRestartable(error) ? this.#restart.onFailure(this.#environment) : undefined;
       if (delayMs === undefined || this.#isPromised(this.#stopRequest)) {
         this.#state = 'failed';
-        throw error;
+        throw error; // Seen by whoever waits for the result.
       }
+      this.#logFailure(error, isKnown, delayMs);
       this.#state = 'restarting';
       this.#restartCount++;
       const { promise: stop } = this.#stop;
@@ -190,6 +192,15 @@ export class JobExecution {
       }
       return this.#canceled();
     }
+  }
+
+  /** An error that stays the same is told once. */
+  #logFailure(error: unknown, isKnown: boolean, delayMs: number): void {
+    const { logger } = this.#environment;
+    const next = `next try in ${(delayMs / 1000).toFixed(1)} s`;
+    const what = `attempt ${this.#restartCount + 1} failed`;
+    if (isKnown) logger.warn(`${what} with the same error, ${next}`);
+    else logger.error(`${what}, ${next}`, { error });
   }
 
   /** Whether the stop asked for must not end in anything less. */
@@ -238,9 +249,7 @@ export class JobExecution {
     savepoint: ObjectStorage | undefined,
   ): Promise<JobResult> {
     running.suspendCheckpoints();
-    const failure = Promise.withResolvers<never>();
-    running.finished.catch(failure.reject);
-    const { manifest } = await Promise.race([running.triggerCheckpoint(savepoint !== undefined), failure.promise]);
+    const { manifest } = await Promise.race([running.triggerCheckpoint(savepoint !== undefined), running.failed]);
     if (savepoint === undefined) await running.commitsDrained();
     else await running.writeSavepoint(manifest, savepoint);
     this.#savepointWritten = savepoint;
@@ -266,11 +275,15 @@ const NO_METRICS = new MetricGroup();
 
 /**
  * Whether trying again can help: not after a wrong definition, not after another attempt has taken over, and not after an
- * answer from outside that will stay the same. What failed inside a task may be gone with its state restored.
+ * answer from outside that will stay the same. What failed in a task, or kept a checkpoint from being taken, counts by its
+ * cause; a producer that was fenced there is opened anew.
  */
 function isRestartable(error: unknown): boolean {
   if (!(error instanceof TidemarkError)) return true;
   if (error.code === 'OWNERSHIP_LOST') return false;
+  if (error instanceof TaskError && error.code === 'FENCED') return true;
+  if ((error instanceof TaskError || error.code === 'CHECKPOINT_FAILED') && error.cause !== undefined)
+    return isRestartable(error.cause);
   if (error instanceof ExternalError) return error.retryable;
   return error.domain !== 'user' || error.code === 'USER_FUNCTION';
 }

@@ -52,6 +52,8 @@ export class RunningAttempt {
   readonly attempt: number;
   /** Resolves when all tasks have finished; rejects with the first failure. */
   readonly finished: Promise<void>;
+  /** Rejects with the first failure, also after the tasks have finished: while the last results are stored. */
+  readonly failed: Promise<never>;
   readonly #options: AttemptOptions;
   readonly #executor: Executor;
   readonly #sources = new Map<string, SourceCoordinator>();
@@ -84,8 +86,14 @@ export class RunningAttempt {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.finished = promise;
     this.finished.catch(() => {}); // Whoever waits for it sees the failure; nobody may be waiting yet.
+    const failed = Promise.withResolvers<never>();
+    this.failed = failed.promise;
+    this.failed.catch(() => {});
     this.#resolve = resolve;
-    this.#reject = reject;
+    this.#reject = (error) => {
+      reject(error);
+      failed.reject(error);
+    };
     const { environment } = options;
     this.#executor = new Executor(environment);
     const onFatal = (error: unknown): void => this.#reject(error);
@@ -158,9 +166,7 @@ export class RunningAttempt {
 
   /** Resolves when the sinks have committed all complete checkpoints; rejects when the attempt ends before. */
   async commitsDrained(checkpointId?: number): Promise<void> {
-    const failure = Promise.withResolvers<never>();
-    this.finished.catch(failure.reject);
-    await Promise.race([this.#commits.drained(checkpointId), failure.promise]);
+    await Promise.race([this.#commits.drained(checkpointId), this.failed]);
   }
 
   /** Ends all sources as if they had been read to the end: MAX watermark, windows fire, everything flows out. */

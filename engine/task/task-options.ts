@@ -31,6 +31,8 @@ export interface TaskOptions {
   readonly headTimers: TaskTimerService;
   /** Set when the head is a source. */
   readonly source: SourceOperator | undefined;
+  /** Records a source emits in one step at most. */
+  readonly recordsPerPoll: number;
   readonly inputs: readonly GateChannel[];
   readonly inputCount: number;
   readonly outputs: readonly ChannelOutput[];

@@ -14,9 +14,6 @@ import type { TaskListener, TaskOptions } from './task-options.ts';
 import type { TaskTimerService } from './task-timer-service.ts';
 import { TimeWork } from './time-work.ts';
 
-/** Records a source emits in one step at most. */
-const RECORDS_PER_POLL = 1024;
-
 /**
  * One subtask of a chain: a mailbox loop cut into steps. A step processes one batch, one control element, one mail or one
  * piece of work that time asks for, to completion and synchronously; where pages must be fetched or a sink is full the task
@@ -41,6 +38,7 @@ export class Task {
   readonly #gate: InputGate;
   readonly #watermarks: InputWatermarks;
   readonly #outputs: readonly ChannelOutput[];
+  readonly #recordsPerPoll: number;
   /** Channels that have not ended, by input. */
   readonly #openChannelCounts: number[];
   #openInputCount: number;
@@ -75,6 +73,7 @@ export class Task {
     this.#head = options.chain[0]!;
     this.#headTimers = options.headTimers;
     this.#outputs = options.outputs;
+    this.#recordsPerPoll = options.recordsPerPoll;
     this.#recordsIn = options.metrics.counter('numRecordsIn');
     this.#records = createRecordLoop(this.#head.operator, options.keyedState, options.inputCount);
     this.#time = new TimeWork({
@@ -218,7 +217,7 @@ export class Task {
   }
 
   #pollSource(source: SourceOperator): boolean {
-    const status = source.poll(RECORDS_PER_POLL);
+    const status = source.poll(this.#recordsPerPoll);
     if (status === 'more') return true;
     if (status === 'end') {
       this.#startFinish();

@@ -17,6 +17,8 @@ export interface VirtualJobOptions extends Partial<Omit<RuntimeOptions, 'environ
   /** Files that a run before has left. */
   readonly files?: MemoryFileSystem | undefined;
   readonly startMs?: number | undefined;
+  /** See `VirtualEnvironment`. */
+  readonly lookMs?: number | undefined;
   /** Folder of the checkpoints. Default `CHECKPOINT_ROOT`. */
   readonly checkpointRoot?: string | undefined;
   /** Where the job starts from when its checkpoint folder is empty. */
@@ -48,13 +50,14 @@ export function startVirtualJob(options: VirtualJobOptions): VirtualJob {
     seed,
     files,
     startMs,
+    lookMs,
     wrapStorage,
     checkpointRoot = CHECKPOINT_ROOT,
     savepointRoot,
     ...runtime
   } = options;
   const log: string[] = [];
-  const environment = new VirtualEnvironment({ seed, files, startMs, logger: recordingLogger(log) });
+  const environment = new VirtualEnvironment({ seed, files, startMs, lookMs, logger: recordingLogger(log) });
   const directory = new DirectoryStorage(environment, checkpointRoot);
   const storage = wrapStorage === undefined ? directory : wrapStorage(directory, environment);
   const execution = JobExecution.start({

@@ -27,6 +27,8 @@ export interface SimulationResult {
   readonly history: readonly string[];
   /** Promises of the engine to the sinks that were broken. */
   readonly violations: readonly string[];
+  /** Warnings and errors of the last start. */
+  readonly log: readonly string[];
 }
 
 /** Starts of a job that end early at most; then it is left to run to its end. */
@@ -38,7 +40,7 @@ const STEPS_MAX = 50_000;
 /** Runs a job without faults and interruptions: what the others are compared with. */
 export async function runUndisturbed(job: SimulatedJob): Promise<SimulationResult> {
   const world = new World(job, { seed: 0, storage: NO_STORAGE_FAULTS, sink: NO_SINK_FAULTS });
-  const run = world.start(1);
+  const run = world.start(1, { isCalm: true });
   await run.environment.run(run.execution.result);
   return await world.result();
 }
@@ -136,6 +138,7 @@ class World {
       checkpointRoot: this.#checkpointRoot,
       savepointRoot: this.#savepointRoot,
       startMs: this.#startMs,
+      lookMs: [0, 0, 0.05, 0.5, 2][this.#random.below(5)],
       parallelism,
       maxParallelism: MAX_PARALLELISM,
       batchRecords: isBatched ? 16 : 3,
@@ -204,6 +207,7 @@ class World {
       fingerprint: hash.digest('hex'),
       history: this.history,
       violations: this.#ledger.violations,
+      log: this.#last!.log,
     };
   }
 }

@@ -66,7 +66,9 @@ test('every wrong parameter is named at once: where, expected what, found what',
   expect(parse).toThrow(UserError);
   const lines = messageOf(parse).split('\n');
   expect(lines).toEqual([
-    expect.stringMatching(/^TIDEMARK_START_FROM \(environment\): .*"earliest"\|"latest", found 'middle'$/),
+    expect.stringMatching(
+      /^TIDEMARK_START_FROM \(environment\): expected one of "earliest", "latest", found 'middle'$/,
+    ),
     expect.stringMatching(/^--events-per-second: .*number.*, found 'many'$/),
     expect.stringMatching(/^--dry-run: .*boolean.*, found 'yes'$/),
   ]);
