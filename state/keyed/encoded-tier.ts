@@ -8,6 +8,7 @@ import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
 import {
   ENTRY_DEAD,
+  ENTRY_DECODED,
   ENTRY_HEADER_BYTES,
   ENTRY_IN_CHECKPOINT,
   ENTRY_IN_STORE,
@@ -133,12 +134,33 @@ export class EncodedTier {
     this.touched = sum;
   }
 
+  /** Whether the decoded tier may hold the page of an entry. */
+  isDecoded(ref: number): boolean {
+    return (this.segmentOf(ref).flagsAt(offsetOf(ref)) & ENTRY_DECODED) !== 0;
+  }
+
+  keyGroupOf(ref: number): number {
+    return this.segmentOf(ref).keyGroupAt(offsetOf(ref));
+  }
+
   segmentOf(ref: number): Segment {
     return this.#segments[segmentIdOf(ref)]!;
   }
 
-  /** Fills a page from its entry. A tombstone leaves it empty. */
-  read(ref: number, page: Page): void {
+  /** The same for a key's bytes elsewhere. */
+  findBytes(buffer: Buffer, offset: number, length: number, hash: number): number {
+    this.#probeBuffer = buffer;
+    this.#probeOffset = offset;
+    this.#probeLength = length;
+    return this.#index.find(hash);
+  }
+
+  /**
+   * Fills a page from its entry. A tombstone leaves it empty.
+   *
+   * @param isKept the page goes to the decoded tier, or is given back before anything else happens to its key.
+   */
+  read(ref: number, page: Page, isKept: boolean): void {
     const segment = this.#segments[segmentIdOf(ref)]!;
     const offset = offsetOf(ref);
     const pageLength = segment.pageLengthAt(offset);
@@ -146,6 +168,7 @@ export class EncodedTier {
     const epoch = segment.epochAt(offset);
     page.encodedEpoch = epoch;
     page.isInCheckpoint = (flags & ENTRY_IN_CHECKPOINT) !== 0 || (epoch !== 0 && epoch < this.epoch);
+    if (isKept && (flags & ENTRY_DECODED) === 0) segment.setFlag(offset, ENTRY_DECODED);
     if (pageLength === 0) return;
     page.isStored = true;
     const reader = segment.reader;
@@ -160,22 +183,33 @@ export class EncodedTier {
   /**
    * Writes a dirty page's new form; an empty one leaves a tombstone only where something must still be told of it.
    *
+   * @param isKept the page stays in the decoded tier.
    * @returns encoded bytes of the page; 0 when it is empty.
    */
-  write(page: Page): number {
+  write(page: Page, isKept: boolean): number {
+    this.image.set(page.key);
+    return this.#write(page, this.image.groupHash % this.#maxParallelism, isKept ? ENTRY_DECODED : 0);
+  }
+
+  /** The same for a page that is not kept and whose key's bytes are at hand. */
+  writeBytes(page: Page, buffer: Buffer, offset: number, length: number, keyGroup: number): number {
+    this.image.setBytes(buffer, offset, length, page.hash);
+    return this.#write(page, keyGroup, 0);
+  }
+
+  #write(page: Page, keyGroup: number, ownFlags: number): number {
     const image = this.image;
-    image.set(page.key);
     this.#probeImage();
-    const keyGroup = image.groupHash % this.#maxParallelism;
     const isInCheckpoint = page.isInCheckpoint || (page.encodedEpoch !== 0 && page.encodedEpoch < this.epoch);
     page.isDirty = false;
     page.isInCheckpoint = isInCheckpoint;
     if (page.isEmpty) {
       page.isStored = false;
       page.encodedEpoch = this.epoch;
-      this.#bury(keyGroup, isInCheckpoint);
+      this.#bury(keyGroup, ownFlags, isInCheckpoint);
       return 0;
     }
+    const flags = ownFlags | (isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0);
     page.isStored = true;
     page.encodedEpoch = this.epoch;
     let segment = this.#head;
@@ -187,10 +221,10 @@ export class EncodedTier {
     this.#codec.write(writer, page);
     const pageLength = writer.length - offset - ENTRY_HEADER_BYTES - image.length;
     if (writer.buffer !== segment.buffer) {
-      this.#moveGrown(offset, keyGroup, isInCheckpoint);
+      this.#moveGrown(offset, keyGroup, flags);
       return pageLength;
     }
-    this.#commit(segment, offset, pageLength, keyGroup, isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0, this.epoch);
+    this.#commit(segment, offset, pageLength, keyGroup, flags, this.epoch);
     return pageLength;
   }
 
@@ -332,7 +366,7 @@ export class EncodedTier {
     if (target.isSealed && target !== this.#head) this.#sealed.push(target);
   }
 
-  #bury(keyGroup: number, isInCheckpoint: boolean): void {
+  #bury(keyGroup: number, ownFlags: number, isInCheckpoint: boolean): void {
     const image = this.image;
     const before = this.#index.find(image.hash);
     let flags = isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0;
@@ -351,11 +385,11 @@ export class EncodedTier {
     const target = this.#segmentFor(entryBytes(image.length, 0));
     const at = target.used;
     image.buffer.copy(target.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
-    this.#commit(target, at, 0, keyGroup, flags, this.epoch);
+    this.#commit(target, at, 0, keyGroup, flags | ownFlags, this.epoch);
   }
 
   /** The page outgrew the head while it was written: its bytes are in a grown copy of the head's buffer. */
-  #moveGrown(offset: number, keyGroup: number, isInCheckpoint: boolean): void {
+  #moveGrown(offset: number, keyGroup: number, flags: number): void {
     const grown = this.#writer.buffer;
     const start = offset + ENTRY_HEADER_BYTES;
     const end = this.#writer.length;
@@ -365,7 +399,7 @@ export class EncodedTier {
     const target = this.#segmentFor(entryBytes(keyLength, pageLength));
     const at = target.used;
     grown.copy(target.buffer, at + ENTRY_HEADER_BYTES, start, end);
-    this.#commit(target, at, pageLength, keyGroup, isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0, this.epoch);
+    this.#commit(target, at, pageLength, keyGroup, flags, this.epoch);
   }
 
   #inheritedFlags(segment: Segment, offset: number): number {

@@ -1,3 +1,4 @@
+import { readKey } from './key-image.ts';
 import type { Key } from './key.ts';
 import type { PageCache } from './page-cache.ts';
 import type { PageCodec } from './page-codec.ts';
@@ -28,23 +29,32 @@ export class Expiry {
     this.#codec = options.codec;
     this.#clock = options.clock;
     this.#isEventTime = options.isEventTime;
-    this.index = new TimeIndex(options.cache.encoded.image);
+    this.index = new TimeIndex(options.cache.encoded.image, options.isEventTime ? 2 : 3);
   }
 
   schedule(page: Page, timestampMs: number): void {
     if (this.#isEventTime) page.eventExpiryAtMs = timestampMs;
     else page.processingExpiryAtMs = timestampMs;
     page.isDirty = true;
-    this.index.add(timestampMs, page.key);
+    this.index.add(timestampMs, this.#cache.keyOf(page));
   }
 
   /** Cleans up some pages that are due; a promise when they have to be fetched. */
   sweep(): undefined | Promise<void> {
     const { nowMs } = this.#clock;
     if (this.index.count === 0 || nowMs === UNSTAMPED_MS) return undefined;
+    if (!this.index.collect(nowMs)) return undefined;
+    // What was spilled is brought back now and looked at by a later sweep.
+    if (this.index.isWaiting) return this.#cache.loadTimes(this.index);
     const countMax = Math.min(SWEEP_KEYS_MAX, this.#cache.decoded.pagesMax);
-    if (!this.index.collect(nowMs, countMax, this.#keys)) return undefined;
-    const fetching = this.#cache.prepareTimers(this.#keys);
+    const keys = this.#keys;
+    keys.length = 0;
+    this.index.collectLate(nowMs, countMax, keys);
+    for (let i = 0, n = this.index.activeDue(nowMs, countMax); i < n; i++) {
+      this.index.showActive(i);
+      keys.push(readKey(this.index.keyBuffer, this.index.keyOffset, this.index.keyLength));
+    }
+    const fetching = this.#cache.prepareTimers(keys);
     if (fetching !== undefined) return fetching.then(() => this.#sweepRun(nowMs));
     this.#sweepRun(nowMs);
     return undefined;
@@ -52,7 +62,7 @@ export class Expiry {
 
   #sweepRun(nowMs: number): void {
     for (let n = this.#keys.length; n > 0 && this.index.next(nowMs); n--) {
-      const page = this.#cache.pageOf(this.index.key);
+      const page = this.#cache.pageOf(this.index.takenKey());
       const scheduledMs = this.#isEventTime ? page.eventExpiryAtMs : page.processingExpiryAtMs;
       if (scheduledMs === this.index.timestampMs) this.#clean(page, nowMs);
     }

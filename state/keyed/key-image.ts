@@ -143,6 +143,14 @@ export function hashOfKey(key: Key): number {
   return mix(javaHashCode(key) ^ Math.imul(tagOf(key), 0x9e3779b1));
 }
 
+/** The hash of a key from its bytes. */
+export function hashOfBytes(buffer: Buffer, offset: number, length: number): number {
+  if (buffer[offset] !== TAG_LATIN1) return hashOfKey(readKey(buffer, offset, length));
+  let fnv = FNV_OFFSET;
+  for (let i = offset + 1; i < offset + length; i++) fnv = Math.imul(fnv ^ buffer[i]!, FNV_PRIME);
+  return mix(fnv);
+}
+
 function tagOf(key: Exclude<Key, string>): number {
   if (typeof key === 'number') return (key | 0) === key ? TAG_INT32 : TAG_DOUBLE;
   if (typeof key === 'bigint') return BigInt.asIntN(64, key) === key ? TAG_INT64 : TAG_BIGINT;

@@ -1,18 +1,23 @@
 import type { PageStore, PageWrite } from '../store/page-store.ts';
 import { DecodedTier } from './decoded-tier.ts';
 import { EncodedTier } from './encoded-tier.ts';
-import { hashOfKey } from './key-image.ts';
+import { hashOfBytes, hashOfKey, readKey } from './key-image.ts';
 import type { Key } from './key.ts';
 import type { PageCodec } from './page-codec.ts';
-import { NO_PAGE, Page } from './page.ts';
+import { NO_PAGE, Page, PENDING_KEY } from './page.ts';
 import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
 import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
+import type { TimeIndex } from './time-index.ts';
 
 /** Bytes of spilled pages on their way to the store at most; then records wait for it. */
 const SPILL_IN_FLIGHT_BYTES_MAX = 32 << 20;
 /** What a decoded page costs on the heap: its objects, and so much per encoded byte. */
 const PAGE_OVERHEAD_BYTES = 400;
 const HEAP_BYTES_PER_ENCODED_BYTE = 4;
+
+/** Time indexes may take so much of the encoded tier's budget in memory; beyond, they are spilled down to the low share. */
+const TIMES_SHARE = 1 / 4;
+const TIMES_LOW_SHARE = 3 / 4;
 
 /** Pages fetched one by one between two batches before older ones are evicted. */
 const SINGLE_PAGES_MAX = 64;
@@ -56,6 +61,14 @@ export class PageCache {
   #encodedBytesAverage = 64;
   /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
   storedCount = 0;
+  readonly #timesBytesMax: number;
+  /** The one page that is used without being in the decoded tier, and where its key's bytes are. */
+  #passing: Page = NO_PAGE;
+  #isPassing = false;
+  #passingBuffer: Buffer = Buffer.alloc(0);
+  #passingOffset = 0;
+  #passingLength = 0;
+  #passingKeyGroup = 0;
   /** Pages of keys that were not decoded, to be filled together. */
   readonly #faulted: Page[] = [];
   readonly #victims: Page[] = [];
@@ -68,6 +81,7 @@ export class PageCache {
     this.#areas = options.areas;
     this.#store = options.store;
     this.#maxParallelism = options.maxParallelism;
+    this.#timesBytesMax = options.encodedBytesMax * TIMES_SHARE;
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
     const { codec, areas, maxParallelism, encodedBytesMax } = options;
     this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax });
@@ -136,10 +150,18 @@ export class PageCache {
     return this.#pin === this.#preparedPin ? this.#prepared[index]! : this.pageOf(this.#preparedKeys[index]!);
   }
 
+  /** A page's key, made now if it is a passing page's. */
+  keyOf(page: Page): Key {
+    if (page.key === PENDING_KEY) page.key = readKey(this.#passingBuffer, this.#passingOffset, this.#passingLength);
+    return page.key;
+  }
+
   /** Any key's page, with a blocking read when it is not resident. */
   pageOf(key: Key): Page {
     if (!this.#isSealed) this.seal();
     const hash = hashOfKey(key);
+    const passing = this.#passing;
+    if (this.#isPassing && passing.hash === hash && this.keyOf(passing) === key) return passing;
     let page = this.decoded.pages.get(hash, key);
     if (page === undefined) {
       // Whoever works with single keys only must not fill the memory: pages prepared before may be evicted then.
@@ -156,11 +178,96 @@ export class PageCache {
     return page;
   }
 
+  /**
+   * Sorts keys, given by their bytes, by how their pages are reached: those that are encoded and not decoded are left out,
+   * the keys of all others are appended to `keys`.
+   */
+  lookAhead(index: TimeIndex, count: number, keys: Key[]): void {
+    const { encoded } = this;
+    if (count > this.#hashes.length) this.#hashes = new Int32Array(count * 2);
+    if (count > this.#candidates.length) this.#candidates = new Int32Array(count * 2);
+    const hashes = this.#hashes;
+    const candidates = this.#candidates;
+    for (let i = 0; i < count; i++) {
+      index.showActive(i);
+      hashes[i] = hashOfBytes(index.keyBuffer, index.keyOffset, index.keyLength);
+    }
+    encoded.touchIndex(hashes, count);
+    for (let i = 0; i < count; i++) candidates[i] = encoded.candidate(hashes[i]!);
+    encoded.touchEntries(candidates, count);
+    for (let i = 0; i < count; i++) {
+      const ref = candidates[i]!;
+      if (ref !== 0 && !encoded.isDecoded(ref)) continue;
+      index.showActive(i);
+      keys.push(readKey(index.keyBuffer, index.keyOffset, index.keyLength));
+    }
+  }
+
+  /**
+   * Opens the page of a key, given by its bytes, without taking it into the decoded tier: most pages whose timers fire are
+   * not used again. `closePassing` must follow before any other page is opened so. The bytes must stay as they are until then.
+   *
+   * @returns undefined when the page is decoded, or has no encoded form in memory: then `pageOf` finds it.
+   */
+  openPassing(buffer: Buffer, offset: number, length: number): Page | undefined {
+    if (!this.#isSealed) this.seal();
+    const { encoded } = this;
+    const hash = hashOfBytes(buffer, offset, length);
+    const ref = encoded.findBytes(buffer, offset, length, hash);
+    if (ref === 0 || encoded.isDecoded(ref)) return undefined;
+    if (this.#passing === NO_PAGE) this.#passing = new Page(this.#emptySlots.slice());
+    const page = this.#passing;
+    page.reset();
+    page.hash = hash;
+    page.key = PENDING_KEY;
+    this.#isPassing = true;
+    this.#passingBuffer = buffer;
+    this.#passingOffset = offset;
+    this.#passingLength = length;
+    this.#passingKeyGroup = encoded.keyGroupOf(ref);
+    encoded.read(ref, page, false);
+    return page;
+  }
+
+  closePassing(page: Page): void {
+    if (page.isDirty) {
+      const wasStored = page.isStored;
+      this.encoded.writeBytes(
+        page,
+        this.#passingBuffer,
+        this.#passingOffset,
+        this.#passingLength,
+        this.#passingKeyGroup,
+      );
+      if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
+    }
+    this.#isPassing = false;
+  }
+
+  /** Brings back spilled parts of a time index. */
+  loadTimes(index: TimeIndex): Promise<void> {
+    return index.load(this.#store, this.#areas);
+  }
+
+  /** Spills time indexes until they take no more than their share of the encoded tier's budget. */
+  shrinkTimes(indexes: readonly TimeIndex[]): void {
+    let bytes = 0;
+    for (const index of indexes) bytes += index.byteLength;
+    if (bytes <= this.#timesBytesMax) return;
+    const batch: PageWrite[] = [];
+    let excess = bytes - this.#timesBytesMax * TIMES_LOW_SHARE;
+    for (const index of indexes) {
+      if (excess > 0) excess -= index.spill(excess, batch, this.#areas);
+    }
+    const written = batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+    if (batch.length > 0) this.#spill(batch, written);
+  }
+
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
   encodeDirty(): void {
     this.decoded.pages.forEach((page) => {
       if (!page.isDirty) return;
-      const byteCount = this.#write(page);
+      const byteCount = this.#write(page, true);
       const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
       this.decoded.addBytes(estimate - page.byteEstimate);
       page.byteEstimate = estimate;
@@ -233,7 +340,7 @@ export class PageCache {
         encoded.image.set(page.key);
         ref = encoded.find();
       }
-      if (ref !== 0) encoded.read(ref, page);
+      if (ref !== 0) encoded.read(ref, page, true);
       else if (encoded.mayBeSpilled(page.hash)) {
         page.isHeld = true;
         this.#loading.push(page);
@@ -249,7 +356,7 @@ export class PageCache {
     if (victims.length > 0) {
       this.#touch(victims);
       for (const page of victims) {
-        if (page.isDirty) this.#write(page);
+        if (page.isDirty) this.#write(page, false);
         page.reset();
         if (this.#freePages.length < FREE_PAGES_MAX) this.#freePages.push(page);
       }
@@ -295,14 +402,14 @@ export class PageCache {
       const length = bytes.length - STORE_VALUE_HEADER_BYTES;
       const keyGroup = image.groupHash % this.#maxParallelism;
       const ref = this.encoded.add(keyGroup, bytes, STORE_VALUE_HEADER_BYTES, length, flags, bytes.readInt32LE(1));
-      this.encoded.read(ref, page);
+      this.encoded.read(ref, page, true);
     }
   }
 
   /** Encodes a dirty page; returns its bytes, 0 when it is empty. */
-  #write(page: Page): number {
+  #write(page: Page, isKept: boolean): number {
     const wasStored = page.isStored;
-    const byteCount = this.encoded.write(page);
+    const byteCount = this.encoded.write(page, isKept);
     if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     if (byteCount > 0) this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
     return byteCount;

@@ -70,6 +70,9 @@ export class Page {
   }
 }
 
+/** Key of a page that is not in the decoded tier and whose key was not asked for yet: see `PageCache.keyOf`. */
+export const PENDING_KEY: Key = Symbol('key not made yet') as unknown as Key;
+
 /** Stands for "no current key": accesses compare with it and throw. */
 export const NO_PAGE: Page = new Page([]);
 

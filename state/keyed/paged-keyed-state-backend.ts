@@ -21,6 +21,7 @@ import { ENTRY_HEADER_BYTES, ENTRY_IN_CHECKPOINT, offsetOf } from './segment.ts'
 import { Snapshots } from './snapshots.ts';
 import type { NamespacedState, StateDescriptor, StateOf } from './state.ts';
 import { StoreAreas } from './store-areas.ts';
+import type { TimeIndex } from './time-index.ts';
 import { Timers } from './timers.ts';
 
 const DECODED_PAGES_MAX = 65_536;
@@ -85,6 +86,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #processingTimers: Timers;
   readonly #eventExpiry: Expiry;
   readonly #processingExpiry: Expiry;
+  readonly #indexes: readonly TimeIndex[];
   readonly #snapshots: Snapshots;
   readonly #store: PageStore;
   #isClosed = false;
@@ -112,6 +114,8 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       clock: this.#cursor.processingClock,
       isEventTime: false,
     });
+    const looks = [this.#eventTimers, this.#processingTimers, this.#eventExpiry, this.#processingExpiry];
+    this.#indexes = looks.map(({ index }) => index);
     this.#snapshots = new Snapshots({
       operatorUid: options.operatorUid,
       maxParallelism,
@@ -158,6 +162,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
         if (head.processingExpiryAtMs !== Infinity) this.#processingExpiry.index.add(head.processingExpiryAtMs, key);
       }
       this.#cache.shrinkEncoded();
+      this.#cache.shrinkTimes(this.#indexes);
       await this.#cache.spillsDone();
     } while (await run.load());
   }
@@ -180,6 +185,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
     this.#takeAddedBytes();
     this.#cursor.page = NO_PAGE;
+    this.#cache.shrinkTimes(this.#indexes);
     return this.#cache.prepare(keys, from, to);
   }
 
@@ -193,7 +199,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   currentKey(): Key {
     const { page } = this.#cursor;
-    if (page !== NO_PAGE) return page.key;
+    if (page !== NO_PAGE) return this.#cache.keyOf(page);
     throw new UserError('JOB_DEFINITION', 'there is no current key', {
       hint: 'Keys exist while a record or a timer of a keyed operator is processed.',
     });
@@ -264,8 +270,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   }
 
   memoryBytes(): { readonly decoded: number; readonly encoded: number; readonly store: number } {
-    const times = [this.#eventTimers, this.#processingTimers, this.#eventExpiry, this.#processingExpiry];
-    const timeBytes = times.reduce((sum, { index }) => sum + index.byteLength, 0);
+    const timeBytes = this.#indexes.reduce((sum, index) => sum + index.byteLength, 0);
     return {
       decoded: this.#cache.decoded.bytes,
       encoded: this.#cache.encoded.byteLength + timeBytes,

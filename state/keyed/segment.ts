@@ -22,6 +22,9 @@ export const ENTRY_IN_CHECKPOINT = 8;
 /** Was read since it was written or last passed over by eviction. */
 export const ENTRY_REFERENCED = 16;
 
+/** The decoded tier may hold the page, perhaps newer than this entry. */
+export const ENTRY_DECODED = 32;
+
 /** Places inside a segment take 18 bits of a ref, in units of 4 bytes. */
 export const SEGMENT_BYTES_MAX = 1 << 20;
 const OFFSET_BITS = 18;

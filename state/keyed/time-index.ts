@@ -1,67 +1,60 @@
-import type { KeyImage } from './key-image.ts';
-import { readKey } from './key-image.ts';
+import type { PageStore, PageWrite } from '../store/page-store.ts';
+import { type KeyImage, readKey } from './key-image.ts';
 import type { Key } from './key.ts';
+import type { StoreAreas } from './store-areas.ts';
+import { CHUNK_BYTES_MAX, TIME_ENTRY_HEADER_BYTES, TimeBucket, TimeChunk } from './time-bucket.ts';
 import { TimeHeap } from './time-heap.ts';
 
 /** Widths of buckets by level: 2^10 ms (1 s), 2^16 (65 s), 2^22 (70 min), … 2^52. A bucket has 64 of the level below. */
 const LEVELS = 8;
 const WIDTHS: readonly number[] = Array.from({ length: LEVELS + 1 }, (_, level) => 2 ** (10 + 6 * level));
-
-const CHUNK_BYTES_MIN = 256;
-/** An offset in a bucket is chunk number * CHUNK_BYTES_MAX + offset in the chunk. */
-const CHUNK_BYTES_MAX = 1 << 16;
-/*
- * Entry in a chunk, little-endian: f64 timestamp, i32 hash of the key, u16 key length, key.
- */
-const ENTRY_HEADER_BYTES = 14;
-
-class Chunk {
-  readonly buffer: Buffer;
-  used = 0;
-
-  constructor(byteLength: number) {
-    this.buffer = Buffer.allocUnsafeSlow(byteLength);
-  }
-}
-
-class Bucket {
-  readonly chunks: Chunk[] = [];
-  count = 0;
-  firstMs = Infinity;
-}
+/** Spilled chunks brought back at once. */
+const LOAD_CHUNKS = 16;
+const TWO_POW_32 = 0x1_0000_0000;
 
 /**
  * Which keys to look at when: entries (timestamp, key) in buckets of growing width, as bytes outside of the heap. Adding is
- * an append. As time nears, a wide bucket is dealt out to narrower ones and the narrowest is sorted. What is added for a
- * time already drained waits in a small heap, so that entries come out in timestamp order whatever is added meanwhile.
+ * an append. As time nears, a wide bucket is dealt out to narrower ones, a little at a time; the narrowest is sorted. What
+ * is added for a time already drained waits in a small heap, so that entries come out in timestamp order whatever is added
+ * meanwhile. Far buckets can be spilled to the store.
  *
  * It only finds pages; whether anything is due there, the page itself says. Entries are never removed.
  */
 export class TimeIndex {
   readonly #image: KeyImage;
-  /** By level: bucket number -> bucket. All buckets of a level lie in one bucket of the level above, that of the cursor. */
-  readonly #levels: Map<number, Bucket>[] = Array.from({ length: LEVELS }, () => new Map<number, Bucket>());
+  readonly #number: number;
+  /** By level: bucket number -> bucket. */
+  readonly #levels: Map<number, TimeBucket>[] = Array.from({ length: LEVELS }, () => new Map<number, TimeBucket>());
   readonly #late: TimeHeap = new TimeHeap();
-  /** Entries below it are in `#active` or `#late`, all others in buckets. */
+  /** Entries below it are active or late, all others in buckets. */
   #drainedUntilMs = -Infinity;
   /** The bucket used last and the times it is for: neighbours in time mostly come together. */
-  #lastBucket: Bucket | undefined = undefined;
+  #lastBucket: TimeBucket | undefined = undefined;
   #lastStartMs = 0;
   #lastEndMs = 0;
-  #active: readonly Chunk[] = [];
+  #active: readonly TimeChunk[] = [];
   #activeTimes: Float64Array = new Float64Array(0);
   #activeOffsets: Uint32Array = new Uint32Array(0);
   #activePosition = 0;
-  #activeKeys: Key[] = [];
-  #activeKeysFrom = 0;
   #count = 0;
   #bytes = 0;
-  /** What `next` took. */
+  #nextBucketId = 0;
+  /** What has to be loaded before `collect` can go on. */
+  #wanted: { readonly level: number; readonly number: number; readonly bucket: TimeBucket } | undefined = undefined;
+  readonly #onGrow: (bytes: number) => void = (bytes) => {
+    this.#bytes += bytes;
+  };
+  /** What `next` took: its time, and where its key's bytes are, or the key itself when it came late. */
   timestampMs = 0;
-  key: Key = '';
+  lateKey: Key | undefined = undefined;
+  keyBuffer: Buffer = Buffer.alloc(0);
+  keyOffset = 0;
+  keyLength = 0;
 
-  constructor(image: KeyImage) {
+  /** @param number tells the indexes of an operator apart in the store: 0 to 255. */
+  constructor(image: KeyImage, number: number) {
     this.#image = image;
+    this.#number = number;
   }
 
   /** Entries in it. */
@@ -69,25 +62,29 @@ export class TimeIndex {
     return this.#count;
   }
 
+  /** Bytes in memory. */
   get byteLength(): number {
     return this.#bytes;
   }
 
   /** Adds an entry. Timestamps are integers. */
   add(timestampMs: number, key: Key): void {
-    this.#count++;
-    if (this.#drainedUntilMs === -Infinity) this.#start(timestampMs);
     if (timestampMs < this.#drainedUntilMs) {
+      this.#count++;
       this.#late.push(timestampMs, key);
       return;
     }
     this.#image.set(key);
-    const image = this.#image;
-    const entry = this.#append(timestampMs, image.length);
-    const { buffer, used } = entry;
-    buffer.writeInt32LE(image.hash, used - image.length - 6);
-    const at = used - image.length;
-    for (let i = 0; i < image.length; i++) buffer[at + i] = image.buffer[i]!;
+    this.addBytes(timestampMs, this.#image.buffer, 0, this.#image.length);
+  }
+
+  /** The same for the bytes of a key. */
+  addBytes(timestampMs: number, buffer: Buffer, offset: number, length: number): void {
+    this.#count++;
+    // An hour of disorder goes to buckets, what is older to the heap.
+    if (this.#drainedUntilMs === -Infinity) this.#drainedUntilMs = startOf(timestampMs - 3_600_000, 0);
+    if (timestampMs < this.#drainedUntilMs) this.#late.push(timestampMs, readKey(buffer, offset, length));
+    else this.#append(this.#bucketOf(timestampMs), timestampMs, buffer, offset, length);
   }
 
   /** Timestamp of the first entry; undefined when there is none. */
@@ -99,33 +96,52 @@ export class TimeIndex {
     if (first !== Infinity) return first;
     for (const level of this.#levels) {
       for (const bucket of level.values()) first = Math.min(first, bucket.firstMs);
-      if (first !== Infinity) return first;
     }
-    return undefined;
+    return first;
   }
 
   /**
-   * Fills `keys` with keys of entries due by `limitMs`, at most `countMax`: those that `next` will take first, and late
-   * ones. Returns false when nothing is due.
+   * Makes entries due by `limitMs` ready for `next`.
+   *
+   * @returns false when nothing is due; true when something is, unless `isWaiting`: then `load` and ask again.
    */
-  collect(limitMs: number, countMax: number, keys: Key[]): boolean {
-    keys.length = 0;
+  collect(limitMs: number): boolean {
     if (this.#count === 0) return false;
-    this.#late.collect(limitMs, countMax, keys);
     // Late entries come before all buckets.
-    if (keys.length === 0) this.#advance(limitMs);
-    this.#activeKeys.length = 0;
-    this.#activeKeysFrom = this.#activePosition;
-    const times = this.#activeTimes;
-    for (let i = this.#activePosition; i < times.length && keys.length < countMax && times[i]! <= limitMs; i++) {
-      const key = this.#activeKeyAt(i);
-      this.#activeKeys.push(key);
-      keys.push(key);
-    }
-    return keys.length > 0;
+    if (this.#late.firstMs <= limitMs) return true;
+    this.#advance(limitMs);
+    return this.isWaiting || this.activeDue(limitMs, 1) > 0;
   }
 
-  /** Takes the first entry due by `limitMs` into `timestampMs` and `key`; false when nothing that is loaded is due. */
+  get isWaiting(): boolean {
+    return this.#wanted !== undefined;
+  }
+
+  /** Number of active entries due by `limitMs`, counted up to `countMax`. */
+  activeDue(limitMs: number, countMax: number): number {
+    const times = this.#activeTimes;
+    const from = this.#activePosition;
+    let to = from;
+    while (to < times.length && to - from < countMax && times[to]! <= limitMs) to++;
+    return to - from;
+  }
+
+  /** Shows the i-th active entry in `keyBuffer`, `keyOffset`, `keyLength`. */
+  showActive(i: number): void {
+    const place = this.#activeOffsets[this.#activePosition + i]!;
+    const { buffer } = this.#active[Math.floor(place / CHUNK_BYTES_MAX)]!;
+    const at = place % CHUNK_BYTES_MAX;
+    this.keyBuffer = buffer;
+    this.keyOffset = at + TIME_ENTRY_HEADER_BYTES;
+    this.keyLength = buffer[at + 8]! | (buffer[at + 9]! << 8);
+  }
+
+  /** Appends keys of late entries due by `limitMs` to `keys`, in no order, until it has `countMax`. */
+  collectLate(limitMs: number, countMax: number, keys: Key[]): void {
+    this.#late.collect(limitMs, countMax, keys);
+  }
+
+  /** Takes the first entry due by `limitMs`; false when nothing that is ready is due. */
   next(limitMs: number): boolean {
     const position = this.#activePosition;
     const activeMs = position < this.#activeTimes.length ? this.#activeTimes[position]! : Infinity;
@@ -133,12 +149,12 @@ export class TimeIndex {
     if (lateMs < activeMs) {
       if (lateMs > limitMs) return false;
       this.timestampMs = lateMs;
-      this.key = this.#late.shift();
+      this.lateKey = this.#late.shift();
     } else {
       if (activeMs > limitMs) return false;
       this.timestampMs = activeMs;
-      const known = position - this.#activeKeysFrom;
-      this.key = known < this.#activeKeys.length ? this.#activeKeys[known]! : this.#activeKeyAt(position);
+      this.lateKey = undefined;
+      this.showActive(0);
       this.#activePosition = position + 1;
       if (this.#activePosition === this.#activeTimes.length) this.#dropActive();
     }
@@ -146,80 +162,145 @@ export class TimeIndex {
     return true;
   }
 
-  /** Whether an entry is due by `limitMs`. */
-  hasDue(limitMs: number): boolean {
-    const first = this.firstMs();
-    return first !== undefined && first <= limitMs;
+  /** The key of the entry that `next` took. */
+  takenKey(): Key {
+    return this.lateKey ?? readKey(this.keyBuffer, this.keyOffset, this.keyLength);
   }
 
-  #start(timestampMs: number): void {
-    // An hour of disorder goes to buckets, what is older to the heap.
-    this.#drainedUntilMs = Math.floor((timestampMs - 3_600_000) / WIDTHS[0]!) * WIDTHS[0]!;
+  /** Brings back what `collect` waits for. */
+  async load(store: PageStore, areas: StoreAreas): Promise<void> {
+    const { level, number, bucket } = this.#wanted!;
+    const to = level === 0 ? bucket.spilledTo : Math.min(bucket.spilledTo, bucket.spilledFrom + LOAD_CHUNKS);
+    const keys: Uint8Array[] = [];
+    for (let n = bucket.spilledFrom; n < to; n++) keys.push(this.#chunkKey(areas, bucket, n));
+    const loaded = await store.getMany(keys);
+    await store.write(keys.map((key) => ({ key, value: undefined })));
+    const chunks = loaded.map((value) => {
+      const buffer = Buffer.from(value!.buffer, value!.byteOffset, value!.byteLength);
+      this.#bytes += buffer.length;
+      return new TimeChunk(buffer, buffer.length);
+    });
+    bucket.spilledFrom = to;
+    this.#wanted = undefined;
+    if (level === 0) {
+      bucket.chunks.unshift(...chunks);
+      return;
+    }
+    this.#forgetLast();
+    for (const chunk of chunks) this.#deal(chunk, level - 1);
+    if (bucket.isEmpty) this.#levels[level]!.delete(number);
+  }
+
+  /** Moves chunks of the farthest buckets into `batch`, at least `bytes` if there are so many; returns the bytes moved. */
+  spill(bytes: number, batch: PageWrite[], areas: StoreAreas): number {
+    let moved = 0;
+    for (let level = LEVELS - 1; level >= 0 && moved < bytes; level--) {
+      const numbers = [...this.#levels[level]!.keys()].sort((a, b) => b - a);
+      for (const number of numbers) {
+        const bucket = this.#levels[level]!.get(number)!;
+        while (bucket.chunks.length > 0 && moved < bytes) {
+          const chunk = bucket.chunks.shift()!;
+          batch.push({
+            key: this.#chunkKey(areas, bucket, bucket.spilledTo++),
+            value: chunk.buffer.subarray(0, chunk.used),
+          });
+          moved += chunk.buffer.length;
+        }
+        if (moved >= bytes) break;
+      }
+    }
+    this.#bytes -= moved;
+    return moved;
   }
 
   /** Makes the first bucket active when nothing is and it may hold something due. */
   #advance(limitMs: number): void {
-    while (this.#activePosition >= this.#activeTimes.length) {
-      const level = this.#levels.findIndex((buckets) => buckets.size > 0);
+    while (this.#activePosition >= this.#activeTimes.length && this.#wanted === undefined) {
+      const level = this.#firstLevel();
       if (level < 0) return;
       const buckets = this.#levels[level]!;
-      let number = Infinity;
-      for (const candidate of buckets.keys()) number = Math.min(number, candidate);
+      const number = firstNumber(buckets);
       const bucket = buckets.get(number)!;
-      if (bucket.firstMs > limitMs) return;
-      buckets.delete(number);
-      this.#lastBucket = undefined;
-      this.#lastEndMs = -Infinity;
       const start = number * WIDTHS[level]!;
+      if (level === 0 ? bucket.firstMs > limitMs : start > limitMs) return;
+      if (bucket.hasSpilled) {
+        this.#wanted = { level, number, bucket };
+        return;
+      }
+      buckets.delete(number);
+      this.#forgetLast();
       if (level === 0) {
         this.#activate(bucket, start);
         this.#drainedUntilMs = start + WIDTHS[0]!;
-        this.#dealCursor();
+        this.#dealAhead();
       } else {
-        this.#drainedUntilMs = start;
-        this.#deal(bucket);
+        this.#drainedUntilMs = Math.max(this.#drainedUntilMs, start);
+        for (const chunk of bucket.chunks) this.#deal(chunk, level - 1);
       }
     }
   }
 
-  /** The cursor may have entered a wide bucket: its entries go to narrower ones before others of its time do. */
-  #dealCursor(): void {
-    for (let level = LEVELS - 1; level > 0; level--) {
-      const number = Math.floor(this.#drainedUntilMs / WIDTHS[level]!);
-      const bucket = this.#levels[level]!.get(number);
-      if (bucket === undefined) continue;
-      this.#levels[level]!.delete(number);
-      this.#lastBucket = undefined;
-      this.#lastEndMs = -Infinity;
-      this.#deal(bucket);
+  /** The level of the bucket that starts first, of equal starts the widest; -1: there is none. */
+  #firstLevel(): number {
+    let first = -1;
+    let firstStart = Infinity;
+    for (let level = LEVELS - 1; level >= 0; level--) {
+      const buckets = this.#levels[level]!;
+      if (buckets.size === 0) continue;
+      const start = firstNumber(buckets) * WIDTHS[level]!;
+      if (start < firstStart) {
+        first = level;
+        firstStart = start;
+      }
+    }
+    return first;
+  }
+
+  /** Deals a share of the wide buckets that come next, so that none is left to be dealt at once when its time comes. */
+  #dealAhead(): void {
+    for (let level = 1; level < LEVELS; level++) {
+      const buckets = this.#levels[level]!;
+      const number = Math.floor(this.#drainedUntilMs / WIDTHS[level]!) + 1;
+      const bucket = buckets.get(number);
+      if (bucket === undefined || bucket.hasSpilled) continue;
+      const steps = (number * WIDTHS[level]! - this.#drainedUntilMs) / WIDTHS[0]!;
+      for (let n = Math.floor(bucket.chunks.length / Math.max(1, steps)); n > 0; n--) {
+        this.#deal(bucket.chunks.shift()!, level - 1);
+      }
+      if (!bucket.isEmpty) continue;
+      buckets.delete(number);
+      this.#forgetLast();
     }
   }
 
-  #activate(bucket: Bucket, startMs: number): void {
-    const order = new Float64Array(bucket.count);
-    const offsets = new Uint32Array(bucket.count);
+  #activate(bucket: TimeBucket, startMs: number): void {
+    let count = 0;
+    for (const { buffer, used } of bucket.chunks) {
+      for (let at = 0; at < used; count++) at += TIME_ENTRY_HEADER_BYTES + buffer.readUInt16LE(at + 8);
+    }
+    // Time above, place below in one exact number: the sort runs without a comparison function, and keeps the order of equals.
+    const order = new Float64Array(count);
+    const offsets = new Uint32Array(count);
     let n = 0;
-    bucket.chunks.forEach((chunk, number) => {
-      for (let at = 0; at < chunk.used;) {
-        order[n] = (chunk.buffer.readDoubleLE(at) - startMs) * 0x1_0000_0000 + n;
+    bucket.chunks.forEach(({ view, used }, number) => {
+      for (let at = 0; at < used;) {
+        order[n] = (view.getFloat64(at, true) - startMs) * TWO_POW_32 + n;
         offsets[n] = number * CHUNK_BYTES_MAX + at;
         n++;
-        at += ENTRY_HEADER_BYTES + chunk.buffer.readUInt16LE(at + 12);
+        at += TIME_ENTRY_HEADER_BYTES + view.getUint16(at + 8, true);
       }
     });
     order.sort();
-    const sorted = new Uint32Array(n);
-    for (let i = 0; i < n; i++) {
-      const relativeMs = Math.floor(order[i]! / 0x1_0000_0000);
-      sorted[i] = offsets[order[i]! - relativeMs * 0x1_0000_0000]!;
+    const sorted = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      const relativeMs = Math.floor(order[i]! / TWO_POW_32);
+      sorted[i] = offsets[order[i]! - relativeMs * TWO_POW_32]!;
       order[i] = startMs + relativeMs;
     }
     this.#active = bucket.chunks;
     this.#activeTimes = order;
     this.#activeOffsets = sorted;
     this.#activePosition = 0;
-    this.#activeKeys.length = 0;
-    this.#activeKeysFrom = 0;
   }
 
   #dropActive(): void {
@@ -228,72 +309,81 @@ export class TimeIndex {
     this.#activeTimes = new Float64Array(0);
     this.#activeOffsets = new Uint32Array(0);
     this.#activePosition = 0;
-    this.#activeKeys.length = 0;
-    this.#activeKeysFrom = 0;
   }
 
-  /** Deals the entries of a wide bucket, which the cursor has reached, to narrower ones. */
-  #deal(bucket: Bucket): void {
-    for (const chunk of bucket.chunks) {
-      const source = chunk.buffer;
-      for (let at = 0; at < chunk.used;) {
-        const keyLength = source.readUInt16LE(at + 12);
-        const end = at + ENTRY_HEADER_BYTES + keyLength;
-        const { buffer, used } = this.#append(source.readDoubleLE(at), keyLength);
-        source.copy(buffer, used - keyLength - 6, at + 8, end);
-        at = end;
+  /** Deals the entries of a chunk to buckets of `level`. */
+  #deal(chunk: TimeChunk, level: number): void {
+    const { buffer, view, used } = chunk;
+    let bucket: TimeBucket | undefined = undefined;
+    let startMs = 0;
+    for (let at = 0; at < used;) {
+      const timestampMs = view.getFloat64(at, true);
+      const keyLength = view.getUint16(at + 8, true);
+      if (bucket === undefined || timestampMs < startMs || timestampMs >= startMs + WIDTHS[level]!) {
+        bucket = this.#bucketAt(level, Math.floor(timestampMs / WIDTHS[level]!));
+        startMs = startOf(timestampMs, level);
       }
-      this.#bytes -= chunk.buffer.length;
+      this.#append(bucket, timestampMs, buffer, at + TIME_ENTRY_HEADER_BYTES, keyLength);
+      at += TIME_ENTRY_HEADER_BYTES + keyLength;
     }
+    this.#bytes -= buffer.length;
   }
 
-  /** Makes room for an entry, writes its timestamp and key length; the entry ends at the chunk's `used`. */
-  #append(timestampMs: number, keyLength: number): Chunk {
-    const isLast = timestampMs >= this.#lastStartMs && timestampMs < this.#lastEndMs && this.#lastBucket !== undefined;
-    const bucket = isLast ? this.#lastBucket! : this.#bucketOf(timestampMs);
-    const byteCount = ENTRY_HEADER_BYTES + keyLength;
-    const { chunks } = bucket;
-    let chunk = chunks[chunks.length - 1];
-    if (chunk === undefined || chunk.used + byteCount > chunk.buffer.length) {
-      const wanted = chunk === undefined ? CHUNK_BYTES_MIN : chunk.buffer.length * 2;
-      chunk = new Chunk(Math.min(CHUNK_BYTES_MAX, Math.max(wanted, byteCount)));
-      chunks.push(chunk);
-      this.#bytes += chunk.buffer.length;
-    }
+  // Hot: a loop beats a native copy for keys of the usual size.
+  #append(bucket: TimeBucket, timestampMs: number, source: Buffer, offset: number, length: number): void {
+    const chunk = bucket.chunkFor(TIME_ENTRY_HEADER_BYTES + length, this.#onGrow);
     const at = chunk.used;
-    chunk.buffer.writeDoubleLE(timestampMs, at);
-    chunk.buffer.writeUInt16LE(keyLength, at + 12);
-    chunk.used = at + byteCount;
-    bucket.count++;
+    const target = chunk.buffer;
+    chunk.view.setFloat64(at, timestampMs, true);
+    chunk.view.setUint16(at + 8, length, true);
+    const keyAt = at + TIME_ENTRY_HEADER_BYTES;
+    for (let i = 0; i < length; i++) target[keyAt + i] = source[offset + i]!;
+    chunk.used = keyAt + length;
     if (timestampMs < bucket.firstMs) bucket.firstMs = timestampMs;
-    return chunk;
   }
 
-  #bucketOf(timestampMs: number): Bucket {
+  /** The bucket for a time: as narrow as lies in the same wider bucket as the cursor. */
+  #bucketOf(timestampMs: number): TimeBucket {
+    if (this.#lastBucket !== undefined && timestampMs >= this.#lastStartMs && timestampMs < this.#lastEndMs) {
+      return this.#lastBucket;
+    }
     let level = 0;
-    while (
-      level < LEVELS - 1 &&
-      Math.floor(timestampMs / WIDTHS[level + 1]!) !== Math.floor(this.#drainedUntilMs / WIDTHS[level + 1]!)
-    ) {
-      level++;
-    }
-    const number = Math.floor(timestampMs / WIDTHS[level]!);
-    const buckets = this.#levels[level]!;
-    let bucket = buckets.get(number);
-    if (bucket === undefined) {
-      bucket = new Bucket();
-      buckets.set(number, bucket);
-    }
+    while (level < LEVELS - 1 && startOf(timestampMs, level + 1) !== startOf(this.#drainedUntilMs, level + 1)) level++;
+    const bucket = this.#bucketAt(level, Math.floor(timestampMs / WIDTHS[level]!));
     this.#lastBucket = bucket;
-    this.#lastStartMs = number * WIDTHS[level]!;
+    this.#lastStartMs = startOf(timestampMs, level);
     this.#lastEndMs = this.#lastStartMs + WIDTHS[level]!;
     return bucket;
   }
 
-  #activeKeyAt(position: number): Key {
-    const place = this.#activeOffsets[position]!;
-    const { buffer } = this.#active[Math.floor(place / CHUNK_BYTES_MAX)]!;
-    const at = place % CHUNK_BYTES_MAX;
-    return readKey(buffer, at + ENTRY_HEADER_BYTES, buffer.readUInt16LE(at + 12));
+  #bucketAt(level: number, number: number): TimeBucket {
+    let bucket = this.#levels[level]!.get(number);
+    if (bucket === undefined) {
+      bucket = new TimeBucket(this.#nextBucketId++);
+      this.#levels[level]!.set(number, bucket);
+    }
+    return bucket;
   }
+
+  /** Buckets or the cursor have changed: the bucket used last may be another one now. */
+  #forgetLast(): void {
+    this.#lastBucket = undefined;
+  }
+
+  #chunkKey(areas: StoreAreas, bucket: TimeBucket, number: number): Uint8Array {
+    const suffix = Buffer.allocUnsafe(8);
+    suffix.writeUInt32BE(bucket.id, 0);
+    suffix.writeUInt32BE(number, 4);
+    return areas.timesKey(this.#number, suffix);
+  }
+}
+
+function startOf(timestampMs: number, level: number): number {
+  return Math.floor(timestampMs / WIDTHS[level]!) * WIDTHS[level]!;
+}
+
+function firstNumber(buckets: ReadonlyMap<number, TimeBucket>): number {
+  let first = Infinity;
+  for (const number of buckets.keys()) first = Math.min(first, number);
+  return first;
 }

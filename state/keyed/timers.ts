@@ -3,7 +3,7 @@ import type { Key, Namespace } from './key.ts';
 import type { OnTimer } from './keyed-state-backend.ts';
 import type { PageCache } from './page-cache.ts';
 import type { PageTimers } from './page-timers.ts';
-import { NO_PAGE, type Page, type PageCursor } from './page.ts';
+import { NO_PAGE, type Page, type PageCursor, PENDING_KEY } from './page.ts';
 import { TimeIndex } from './time-index.ts';
 
 /** Keys looked at per run of the sweep; their pages are resident together. */
@@ -20,6 +20,7 @@ export class Timers {
   readonly #cursor: PageCursor;
   readonly #isEventTime: boolean;
   readonly #runKeys: Key[] = [];
+  #runCount = 0;
   /** Timers registered. */
   count = 0;
 
@@ -27,7 +28,7 @@ export class Timers {
     this.#cache = options.cache;
     this.#cursor = options.cursor;
     this.#isEventTime = options.isEventTime;
-    this.index = new TimeIndex(options.cache.encoded.image);
+    this.index = new TimeIndex(options.cache.encoded.image, options.isEventTime ? 0 : 1);
   }
 
   register(namespace: Namespace, timestampMs: number): void {
@@ -41,7 +42,7 @@ export class Timers {
     page.isDirty = true;
     if (timestampMs < timers.indexedAtMs) {
       timers.indexedAtMs = timestampMs;
-      this.index.add(timestampMs, page.key);
+      this.index.add(timestampMs, this.#cache.keyOf(page));
     }
   }
 
@@ -57,55 +58,56 @@ export class Timers {
   fire(limitMs: number, countMax: number, onTimer: OnTimer): boolean | Promise<boolean> {
     let left = countMax;
     for (;;) {
-      if (!this.#collect(limitMs)) return true;
+      if (!this.index.collect(limitMs)) return true;
       if (left <= 0) return false;
-      const fetching = this.#cache.prepareTimers(this.#runKeys);
-      if (fetching !== undefined) return this.#fireFetched(fetching, limitMs, left, onTimer);
+      if (this.index.isWaiting) {
+        const waitingLeft = left;
+        return this.#cache.loadTimes(this.index).then(() => this.fire(limitMs, waitingLeft, onTimer));
+      }
+      const fetching = this.#prepareRun(limitMs);
+      if (fetching !== undefined) {
+        const before = left;
+        return fetching.then(() => this.fire(limitMs, before - this.#fireRun(limitMs, before, onTimer), onTimer));
+      }
       left -= this.#fireRun(limitMs, left, onTimer);
     }
   }
 
-  async #fireFetched(
-    fetching: Promise<unknown>,
-    limitMs: number,
-    countMax: number,
-    onTimer: OnTimer,
-  ): Promise<boolean> {
-    await fetching;
-    let left = countMax - this.#fireRun(limitMs, countMax, onTimer);
-    while (this.#collect(limitMs)) {
-      if (left <= 0) return false;
-      await this.#cache.prepareTimers(this.#runKeys);
-      left -= this.#fireRun(limitMs, left, onTimer);
-    }
-    return true;
-  }
-
-  #collect(limitMs: number): boolean {
+  /** Chooses the entries of the next run and makes those of their pages resident that are not simply encoded. */
+  #prepareRun(limitMs: number): undefined | Promise<unknown> {
     const countMax = Math.min(RUN_KEYS_MAX, this.#cache.decoded.pagesMax);
-    return this.index.collect(limitMs, countMax, this.#runKeys);
+    const keys = this.#runKeys;
+    keys.length = 0;
+    this.index.collectLate(limitMs, countMax, keys);
+    const activeCount = this.index.activeDue(limitMs, countMax);
+    this.#runCount = keys.length + activeCount;
+    this.#cache.lookAhead(this.index, activeCount, keys);
+    return this.#cache.prepareTimers(keys);
   }
 
-  /** Fires what the collected keys have; returns the number of timers fired, or of keys looked at in vain. */
+  /** Fires what the run's entries have; returns the number of timers fired, or of keys looked at in vain. */
   #fireRun(limitMs: number, countMax: number, onTimer: OnTimer): number {
     const { index } = this;
+    const cache = this.#cache;
     let work = 0;
-    for (let n = this.#runKeys.length; n > 0 && work < countMax && index.next(limitMs); n--) {
-      const { key, timestampMs } = index;
-      const page = this.#cache.pageOf(key);
+    for (let n = this.#runCount; n > 0 && work < countMax && index.next(limitMs); n--) {
+      const { timestampMs } = index;
+      const passing =
+        index.lateKey === undefined ? cache.openPassing(index.keyBuffer, index.keyOffset, index.keyLength) : undefined;
+      const page = passing ?? cache.pageOf(index.takenKey());
       const timers = this.#isEventTime ? page.eventTimers : page.processingTimers;
-      // Held elsewhere by now: an earlier timer was registered since, or the page is gone.
-      if (timers.indexedAtMs !== timestampMs) {
-        work++;
-        continue;
-      }
-      work += Math.max(1, this.#firePage(page, timers, timestampMs, onTimer));
+      // Else held elsewhere by now: an earlier timer was registered since, or the page is gone.
+      const fired = timers.indexedAtMs === timestampMs ? this.#firePage(page, timers, timestampMs, onTimer) : 0;
+      if (passing !== undefined) cache.closePassing(passing);
+      work += Math.max(1, fired);
     }
     this.#cursor.page = NO_PAGE;
+    cache.shrinkEncoded();
     return work;
   }
 
   #firePage(page: Page, timers: PageTimers, timestampMs: number, onTimer: OnTimer): number {
+    const { keyBuffer, keyOffset, keyLength } = this.index;
     let fired = 0;
     timers.indexedAtMs = -Infinity;
     page.isDirty = true;
@@ -123,7 +125,10 @@ export class Timers {
       page.isHeld = false;
       const nextMs = timers.firstMs;
       timers.indexedAtMs = nextMs;
-      if (nextMs !== Infinity) this.index.add(nextMs, page.key);
+      if (nextMs !== Infinity) {
+        if (page.key === PENDING_KEY) this.index.addBytes(nextMs, keyBuffer, keyOffset, keyLength);
+        else this.index.add(nextMs, page.key);
+      }
     }
     return fired;
   }

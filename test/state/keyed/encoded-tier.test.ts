@@ -31,7 +31,7 @@ function read(tier: EncodedTier, key: string): string | undefined {
   const ref = tier.find();
   if (ref === 0) return undefined;
   const page = testCreatePage(key, undefined);
-  tier.read(ref, page);
+  tier.read(ref, page, true);
   return page.slots[0] as string | undefined;
 }
 
@@ -41,7 +41,7 @@ test('what is written is read, the last write counts, and nothing else is found'
   for (let i = 0; i < 20_000; i++) {
     const key = `key-${(i * 7919) % 5000}`;
     const text = `value ${i} ${'x'.repeat(i % 300)}`;
-    tier.write(testCreatePage(key, text));
+    tier.write(testCreatePage(key, text), false);
     model.set(key, text);
   }
   for (const [key, text] of model) expect(read(tier, key)).toBe(text);
@@ -51,8 +51,8 @@ test('what is written is read, the last write counts, and nothing else is found'
 
 test('pages larger than a segment come back whole', () => {
   const { tier } = testCreateTier(100_000);
-  for (const size of [1000, 5000, 100_000, 3_000_000]) tier.write(testCreatePage(`k${size}`, 'é'.repeat(size)));
-  tier.write(testCreatePage('after', 'small'));
+  for (const size of [1000, 5000, 100_000, 3_000_000]) tier.write(testCreatePage(`k${size}`, 'é'.repeat(size)), false);
+  tier.write(testCreatePage('after', 'small'), false);
   for (const size of [1000, 5000, 100_000, 3_000_000]) expect(read(tier, `k${size}`)).toBe('é'.repeat(size));
   expect(read(tier, 'after')).toBe('small');
 });
@@ -71,7 +71,7 @@ test('over budget, everything is in memory or was spilled, and memory stays near
   for (let i = 0; i < 30_000; i++) {
     const key = `key-${i % 9000}`;
     const text = `value ${i} ${'y'.repeat(i % 50)}`;
-    tier.write(testCreatePage(key, text));
+    tier.write(testCreatePage(key, text), false);
     model.set(key, text);
     if (i % 100 === 0) {
       tier.shrink(onSpill);
@@ -93,17 +93,17 @@ test('over budget, everything is in memory or was spilled, and memory stays near
 
 test('an empty page that nobody knows of leaves nothing behind', () => {
   const { tier } = testCreateTier(1 << 20);
-  tier.write(testCreatePage('a', 'text'));
-  tier.write(testCreatePage('a', undefined));
+  tier.write(testCreatePage('a', 'text'), false);
+  tier.write(testCreatePage('a', undefined), false);
   expect(tier.size).toBe(0);
   expect(tier.changes().count).toBe(0);
 });
 
 test('an empty page of which a checkpoint may know leaves a tombstone until the next one', () => {
   const { tier } = testCreateTier(1 << 20);
-  tier.write(testCreatePage('a', 'text'));
+  tier.write(testCreatePage('a', 'text'), false);
   tier.completedEpoch = tier.epoch++;
-  tier.write(testCreatePage('a', undefined));
+  tier.write(testCreatePage('a', undefined), false);
   expect(tier.changes().count).toBe(1);
   expect(read(tier, 'a')).toBeUndefined();
   tier.forget(tier.changes().refs[0]!);
@@ -112,11 +112,11 @@ test('an empty page of which a checkpoint may know leaves a tombstone until the 
 
 test('changes are what was written since the last complete checkpoint, once per key', () => {
   const { tier } = testCreateTier(1 << 20);
-  for (const key of ['a', 'b', 'c']) tier.write(testCreatePage(key, key));
+  for (const key of ['a', 'b', 'c']) tier.write(testCreatePage(key, key), false);
   expect(tier.changes().count).toBe(3);
   tier.completedEpoch = tier.epoch++;
-  tier.write(testCreatePage('b', 'new'));
-  tier.write(testCreatePage('b', 'newer'));
+  tier.write(testCreatePage('b', 'new'), false);
+  tier.write(testCreatePage('b', 'newer'), false);
   const changes = tier.changes();
   expect([...changes.hashes.subarray(0, changes.count)]).toEqual([hashOfKey('b')]);
 });
