@@ -16,6 +16,7 @@ const SPEED = 10;
 /** The attribution job over a few seconds of a small crowded world. */
 export const attributionJob: SimulatedJob = {
   name: 'attribution',
+  weight: 4,
   sinkUids: OUTPUTS.map((name) => `${name}-rows`),
   build(env, sink) {
     const rules = attributionRules({ joinWindow: '6s', dedupeWindow: '4s', lateness: '2s', userJoin: 'all' });

@@ -16,6 +16,8 @@ export interface SimulatedJob {
   /** @param sink makes the sink of this job; rows are compared as JSON. */
   readonly build: (env: StreamExecutionEnvironment, sink: () => Sink<unknown>) => void;
   readonly sinkUids: readonly string[];
+  /** How many times longer it takes than others: it gets so many times fewer seeds. Default 1. */
+  readonly weight?: number | undefined;
 }
 
 export interface SimulationResult {

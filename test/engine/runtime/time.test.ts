@@ -192,3 +192,18 @@ test('the watermark of a job is told, and is MAX at its end', async () => {
   expect(watermarkMs).toBeLessThan(500);
   await job.environment.run(job.execution.result);
 });
+
+test('a record goes through the whole job at once, however many tasks lie on its way', async () => {
+  const job = timed(
+    (env, rows) => {
+      let stream = numbers(env, 'numbers', { countPerSplit: 'unbounded', recordsPerSecond: 1 });
+      for (let i = 0; i < 4; i++) stream = stream.rebalance().map((n) => n + 1);
+      stream.map(String).sinkTo(collectSink({ into: rows, visibility: 'immediately' }), { uid: 'out' });
+    },
+    { parallelism: 2 },
+  );
+  await job.environment.advance(0);
+  expect(job.rows.values()).toEqual(['4']);
+  await job.environment.advance(1_000);
+  expect(job.rows.values()).toEqual(['4', '5']);
+});
