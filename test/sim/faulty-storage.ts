@@ -11,6 +11,8 @@ export interface StorageFaults {
   readonly errorRate: number;
   /** The operation is done, but fails: the answer is lost. */
   readonly lostAnswerRate: number;
+  /** A put fails and leaves the beginning of the object behind. Never of the pointer, which is swapped. */
+  readonly tornPutRate: number;
   /** The client repeats a put whose answer was lost: a conditional one then finds its own object. */
   readonly repeatedPutRate: number;
 }
@@ -19,6 +21,7 @@ export const NO_STORAGE_FAULTS: StorageFaults = {
   latencyMsMax: 0,
   errorRate: 0,
   lostAnswerRate: 0,
+  tornPutRate: 0,
   repeatedPutRate: 0,
 };
 
@@ -57,6 +60,10 @@ export class FaultyStorage implements ObjectStorage {
 
   put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string> {
     return this.#do(`put ${key}`, async () => {
+      if (this.#random.next() < this.#faults.tornPutRate && !key.endsWith('/latest')) {
+        await this.#storage.put(key, bytes.subarray(0, this.#random.below(bytes.length + 1)), condition);
+        throw new ExternalError('STORAGE', `simulated: put ${key} broke off`);
+      }
       const etag = await this.#storage.put(key, bytes, condition);
       if (this.#random.next() >= this.#faults.repeatedPutRate) return etag;
       await this.#wait();

@@ -58,6 +58,7 @@ export async function simulate(job: SimulatedJob, seed: number): Promise<Simulat
       latencyMsMax: random.below(12),
       errorRate: rate(0.05),
       lostAnswerRate: rate(0.03),
+      tornPutRate: rate(0.03),
       repeatedPutRate: rate(0.05),
     },
     sink: {
