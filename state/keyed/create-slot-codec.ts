@@ -2,6 +2,7 @@ import { ByteWriter, type ByteReader } from '../../engine/base/bytes.ts';
 import { UserError } from '../../engine/base/errors.ts';
 import { createResolver } from '../schema/resolver.ts';
 import type { AvroSchema, Schema } from '../schema/schema.ts';
+import type { LargeFactory } from './large-factory.ts';
 import { ListCodec, MapCodec, SlotCodec, ValueCodec, type ContentCodec } from './slot-codec.ts';
 import type { StateFormat } from './state-format.ts';
 import type { StateDescriptor } from './state.ts';
@@ -11,8 +12,12 @@ import type { StateDescriptor } from './state.ts';
  *
  * @throws UserError STATE_INCOMPATIBLE when slots of that format cannot be read as the declared state.
  */
-export function createSlotCodec(descriptor: StateDescriptor, format: StateFormat, operatorUid: string): SlotCodec {
-  const subject = `state ${descriptor.name} of operator ${operatorUid}`;
+export function createSlotCodec(
+  descriptor: StateDescriptor,
+  format: StateFormat,
+  context: { readonly operatorUid: string; readonly large: LargeFactory },
+): SlotCodec {
+  const subject = `state ${descriptor.name} of operator ${context.operatorUid}`;
   const isNamespaced = descriptor.isNamespaced === true;
   if (format.kind !== descriptor.kind || format.isNamespaced !== isNamespaced) {
     const stored = `${format.kind}${format.isNamespaced ? ' per namespace' : ''}`;
@@ -30,6 +35,7 @@ export function createSlotCodec(descriptor: StateDescriptor, format: StateFormat
     decode: decoderOf(format.schema, descriptor.schema, subject),
     writerHasTtl: format.hasTtl,
     readerHasTtl: descriptor.ttl !== undefined,
+    large: context.large,
   };
   let content: ContentCodec;
   switch (descriptor.kind) {

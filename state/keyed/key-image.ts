@@ -20,6 +20,8 @@ const TAG_INT64 = 5;
 const TAG_BIGINT = 6;
 const TAG_FALSE = 7;
 const TAG_TRUE = 8;
+/** Not a key but a part of a key's page; what follows is `PageParts`'s business. */
+export const TAG_PART = 9;
 
 /** Longest key accepted, in bytes of its encoded form. */
 export const KEY_BYTES_MAX = 16_384;
@@ -145,7 +147,8 @@ export function hashOfKey(key: Key): number {
 
 /** The hash of a key from its bytes. */
 export function hashOfBytes(buffer: Buffer, offset: number, length: number): number {
-  if (buffer[offset] !== TAG_LATIN1) return hashOfKey(readKey(buffer, offset, length));
+  const tag = buffer[offset];
+  if (tag !== TAG_LATIN1 && tag !== TAG_PART) return hashOfKey(readKey(buffer, offset, length));
   let fnv = FNV_OFFSET;
   for (let i = offset + 1; i < offset + length; i++) fnv = Math.imul(fnv ^ buffer[i]!, FNV_PRIME);
   return mix(fnv);

@@ -1,4 +1,6 @@
 import type { Namespace } from './key.ts';
+import { disposeContent, type LargeFactory } from './large-factory.ts';
+import { LargeMap } from './large-map.ts';
 import { mergeRefused } from './merge-refused.ts';
 import type { SlotAccess } from './slot-access.ts';
 import { MapEntry } from './slot-codec.ts';
@@ -6,17 +8,17 @@ import type { Stamped } from './stamped.ts';
 import type { MapState, NamespacedState } from './state.ts';
 import type { TtlClock } from './ttl-clock.ts';
 
-/** Heap bytes of an entry of unknown size, for the estimate until the page is encoded. */
-const ENTRY_BYTES = 128;
 const NO_ENTRIES: ReadonlyMap<never, never> = new Map<never, never>();
 
 /** A map whose keys are primitives and whose entries do not expire: the content is the user's map itself. */
 export class PagedMapState<K, V> implements MapState<K, V>, NamespacedState {
   readonly #slot: SlotAccess;
+  readonly #large: LargeFactory;
   readonly #name: string;
 
-  constructor(slot: SlotAccess, name: string) {
+  constructor(slot: SlotAccess, large: LargeFactory, name: string) {
     this.#slot = slot;
+    this.#large = large;
     this.#name = name;
   }
 
@@ -38,14 +40,15 @@ export class PagedMapState<K, V> implements MapState<K, V>, NamespacedState {
     }
     const sizeBefore = entries.size;
     entries.set(key, value);
-    this.#slot.touch(entries.size > sizeBefore ? ENTRY_BYTES : 0);
+    if (entries.size > sizeBefore) addedEntry(this.#slot, this.#large, entries);
+    else this.#slot.touch(0);
   }
 
   delete(key: K): void {
     const entries = this.#slot.get() as Map<K, V> | undefined;
     if (entries === undefined || !entries.delete(key)) return;
-    if (entries.size === 0) this.#slot.set(undefined);
-    else this.#slot.touch(0);
+    if (entries.size > 0) this.#slot.touch(0);
+    else this.clear();
   }
 
   entries(): Iterable<[K, V]> {
@@ -65,6 +68,7 @@ export class PagedMapState<K, V> implements MapState<K, V>, NamespacedState {
   }
 
   clear(): void {
+    disposeContent(this.#slot.get());
     this.#slot.set(undefined);
   }
 
@@ -81,11 +85,23 @@ export class PagedMapState<K, V> implements MapState<K, V>, NamespacedState {
   }
 }
 
+/** Splits a map that has become too large off its page; lets one that is split grow. */
+function addedEntry(slot: SlotAccess, large: LargeFactory, entries: Map<unknown, unknown> | LargeMap): void {
+  if (entries instanceof LargeMap) {
+    entries.balance(large.partLength);
+    slot.touch(0);
+  } else {
+    if (large.isTooLarge(entries.size)) slot.set(large.map(entries));
+    slot.touch(large.elementHeapBytes);
+  }
+}
+
 export interface GeneralMapOptions {
   readonly name: string;
   /** Text form of keys that are objects. */
   readonly keyText: ((key: unknown) => string) | undefined;
   readonly ttl: TtlClock | undefined;
+  readonly large: LargeFactory;
 }
 
 /** A map whose keys may be objects (compared by value) and whose entries may expire. */
@@ -94,12 +110,14 @@ export class GeneralMapState<K, V> implements MapState<K, V>, NamespacedState {
   readonly #name: string;
   readonly #keyText: ((key: unknown) => string) | undefined;
   readonly #ttl: TtlClock | undefined;
+  readonly #large: LargeFactory;
 
   constructor(slot: SlotAccess, options: GeneralMapOptions) {
     this.#slot = slot;
     this.#name = options.name;
     this.#keyText = options.keyText;
     this.#ttl = options.ttl;
+    this.#large = options.large;
   }
 
   get(key: K): V | undefined {
@@ -122,8 +140,10 @@ export class GeneralMapState<K, V> implements MapState<K, V>, NamespacedState {
       this.#slot.set(stored);
     }
     const content = this.#ttl === undefined ? value : this.#ttl.stamp(value);
+    const sizeBefore = stored.size;
     stored.set(this.#mapKey(key), this.#keyText === undefined ? content : new MapEntry(key, content));
-    this.#slot.touch(ENTRY_BYTES);
+    if (stored.size > sizeBefore) addedEntry(this.#slot, this.#large, stored);
+    else this.#slot.touch(0);
   }
 
   delete(key: K): void {
@@ -156,6 +176,7 @@ export class GeneralMapState<K, V> implements MapState<K, V>, NamespacedState {
   }
 
   clear(): void {
+    disposeContent(this.#slot.get());
     this.#slot.set(undefined);
   }
 
@@ -173,8 +194,8 @@ export class GeneralMapState<K, V> implements MapState<K, V>, NamespacedState {
 
   #remove(stored: Map<unknown, unknown>, mapKey: unknown): void {
     if (!stored.delete(mapKey)) return;
-    if (stored.size === 0) this.#slot.set(undefined);
-    else this.#slot.touch(0);
+    if (stored.size > 0) this.#slot.touch(0);
+    else this.clear();
   }
 
   #look(stored: Map<unknown, unknown>, mapKey: unknown, entry: unknown): V | undefined {
@@ -185,7 +206,11 @@ export class GeneralMapState<K, V> implements MapState<K, V>, NamespacedState {
       this.#remove(stored, mapKey);
       return this.#ttl.returnsExpired ? (stamped.value as V) : undefined;
     }
-    if (this.#ttl.refresh(stamped)) this.#slot.touch(0);
+    if (this.#ttl.refresh(stamped)) {
+      // So that a large map knows which part has changed.
+      stored.set(mapKey, entry);
+      this.#slot.touch(0);
+    }
     return stamped.value as V;
   }
 }

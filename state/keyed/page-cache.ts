@@ -3,7 +3,10 @@ import { DecodedTier } from './decoded-tier.ts';
 import { EncodedTier } from './encoded-tier.ts';
 import { hashOfBytes, hashOfKey, readKey } from './key-image.ts';
 import type { Key } from './key.ts';
+import { forEachLarge, type LargeContext } from './large-factory.ts';
+import type { LargeContent } from './large-contents.ts';
 import type { PageCodec } from './page-codec.ts';
+import { PageParts } from './page-parts.ts';
 import { NO_PAGE, Page, PENDING_KEY } from './page.ts';
 import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
 import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
@@ -35,6 +38,7 @@ export interface PageCacheOptions {
   readonly decodedPagesMax: number;
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
+  readonly large: LargeContext;
 }
 
 /** The key pages of one backend in three tiers: decoded, encoded, store. */
@@ -55,6 +59,8 @@ export class PageCache {
   #pin = 1;
   #loading: Page[] = [];
   #spillInFlightBytes = 0;
+  /** Bytes in flight whose arrival was waited for by a blocking read, though their promises have not told yet. */
+  #blockedAtBytes = 0;
   #spillsInFlight: Promise<void> = Promise.resolve();
   #failure: Error | undefined = undefined;
   /** Running average of encoded bytes of a page, for the estimate of new ones. */
@@ -85,6 +91,16 @@ export class PageCache {
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
     const { codec, areas, maxParallelism, encodedBytesMax } = options;
     this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax });
+    options.large.parts = new PageParts({
+      encoded: this.encoded,
+      codec,
+      areas,
+      store: options.store,
+      maxParallelism,
+      cursor: options.large.cursor,
+      keyOf: (page) => this.keyOf(page),
+      shrink: () => this.#shrinkBlocking(),
+    });
   }
 
   /** All states are declared: pages can be made. */
@@ -231,6 +247,7 @@ export class PageCache {
 
   closePassing(page: Page): void {
     if (page.isDirty) {
+      if (page.hasLarge) forEachLarge(page, flushContent);
       const wasStored = page.isStored;
       this.encoded.writeBytes(
         page,
@@ -305,6 +322,7 @@ export class PageCache {
       this.#fillFaulted(isForTimers);
       this.#evict(pin);
     }
+    this.#blockedAtBytes = 0;
     if (this.#failure !== undefined) this.#throwFailure();
     if (this.#loading.length > 0) return this.#load(result);
     if (this.#spillInFlightBytes > SPILL_IN_FLIGHT_BYTES_MAX) return this.spillsDone().then(() => result);
@@ -408,11 +426,21 @@ export class PageCache {
 
   /** Encodes a dirty page; returns its bytes, 0 when it is empty. */
   #write(page: Page, isKept: boolean): number {
+    if (page.hasLarge) forEachLarge(page, flushContent);
     const wasStored = page.isStored;
     const byteCount = this.encoded.write(page, isKept);
     if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     if (byteCount > 0) this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
     return byteCount;
+  }
+
+  /** Brings the encoded tier back into its budget while user code runs, which cannot wait for the store otherwise. */
+  #shrinkBlocking(): void {
+    this.encoded.shrink(this.#onSpill);
+    if (this.#spillInFlightBytes - this.#blockedAtBytes <= SPILL_IN_FLIGHT_BYTES_MAX) return;
+    // Answered when all writes before it are.
+    this.#store.getManyBlocking([]);
+    this.#blockedAtBytes = this.#spillInFlightBytes;
   }
 
   #spill(batch: readonly PageWrite[], bytes: number): void {
@@ -431,4 +459,8 @@ export class PageCache {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+function flushContent(content: LargeContent): void {
+  content.flush();
 }

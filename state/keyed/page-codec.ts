@@ -2,8 +2,9 @@ import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
 import { assert } from '../../engine/base/assert.ts';
 import { CheckpointCorruptError, UserError } from '../../engine/base/errors.ts';
 import { createSlotCodec } from './create-slot-codec.ts';
+import { LargeContext, LargeFactory } from './large-factory.ts';
 import { PageTimers } from './page-timers.ts';
-import type { Page } from './page.ts';
+import { type Page, PageCursor } from './page.ts';
 import type { SlotCodec } from './slot-codec.ts';
 import { formatOf, formatText, type PageFormat } from './state-format.ts';
 import type { StateDescriptor } from './state.ts';
@@ -43,10 +44,13 @@ export class PageCodec {
   readonly #codecs: SlotCodec[] = [];
   readonly #formats: PageFormat[] = [];
   readonly #readers: (readonly SlotReader[] | undefined)[] = [];
+  readonly #large: LargeFactory[] = [];
+  readonly #largeContext: LargeContext;
   #currentFormat = -1;
 
-  constructor(operatorUid: string) {
+  constructor(operatorUid: string, largeContext: LargeContext = new LargeContext(new PageCursor())) {
     this.#operatorUid = operatorUid;
+    this.#largeContext = largeContext;
   }
 
   get codecs(): readonly SlotCodec[] {
@@ -79,15 +83,25 @@ export class PageCodec {
       throw new UserError('JOB_DEFINITION', `${subject}: two states are named ${descriptor.name}`);
     }
     const format = formatOf(descriptor);
-    const codec = createSlotCodec(descriptor, format, this.#operatorUid);
+    const context = {
+      operatorUid: this.#operatorUid,
+      large: new LargeFactory(this.#largeContext, this.#descriptors.length),
+    };
+    const codec = createSlotCodec(descriptor, format, context);
     // Stored state that does not fit is refused now, not at the first page that has it.
     for (const stored of this.#formats) {
       const same = stored.find((state) => state.name === descriptor.name);
-      if (same !== undefined) createSlotCodec(descriptor, same, this.#operatorUid);
+      if (same !== undefined) createSlotCodec(descriptor, same, context);
     }
     this.#descriptors.push(descriptor);
     this.#codecs.push(codec);
+    this.#large.push(context.large);
     return this.#descriptors.length - 1;
+  }
+
+  /** How large contents of a state are split off. */
+  largeOf(index: number): LargeFactory {
+    return this.#large[index]!;
   }
 
   /** The number of a format, known or new. */
@@ -139,6 +153,7 @@ export class PageCodec {
   read(reader: ByteReader, page: Page): void {
     const format = reader.u8();
     const flags = reader.u8();
+    this.#largeContext.page = page;
     if ((flags & FLAG_EVENT_TIMERS) !== 0) page.ownTimers(true).read(reader);
     if ((flags & FLAG_PROCESSING_TIMERS) !== 0) page.ownTimers(false).read(reader);
     if ((flags & FLAG_EVENT_EXPIRY) !== 0) page.eventExpiryAtMs = reader.f64();
@@ -170,7 +185,8 @@ export class PageCodec {
     const readers = states.map((state): SlotReader => {
       const index = this.#descriptors.findIndex((descriptor) => descriptor.name === state.name);
       if (index < 0) return { index, codec: undefined };
-      return { index, codec: createSlotCodec(this.#descriptors[index]!, state, this.#operatorUid) };
+      const context = { operatorUid: this.#operatorUid, large: this.#large[index]! };
+      return { index, codec: createSlotCodec(this.#descriptors[index]!, state, context) };
     });
     this.#readers[format] = readers;
     return readers;

@@ -22,6 +22,8 @@ export class Page {
   isHeld = false;
   /** An encoded form that is not empty exists in the encoded tier or the store. */
   isStored = false;
+  /** Some content of it is in parts. */
+  hasLarge = false;
   /** A checkpoint file may hold a version of it. */
   isInCheckpoint = false;
   /** Epoch in which its last encoded form was written; 0 when there is none or it came from elsewhere. */
@@ -65,6 +67,7 @@ export class Page {
     this.processingExpiryAtMs = Infinity;
     this.isDirty = false;
     this.isStored = false;
+    this.hasLarge = false;
     this.isInCheckpoint = false;
     this.encodedEpoch = 0;
   }

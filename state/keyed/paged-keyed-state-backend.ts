@@ -10,9 +10,10 @@ import type { ObjectStorage } from '../storage/object-storage.ts';
 import type { PageStore } from '../store/page-store.ts';
 import { createStateHandle } from './create-state-handle.ts';
 import { Expiry } from './expiry.ts';
-import { readKey } from './key-image.ts';
+import { readKey, TAG_PART } from './key-image.ts';
 import type { Key, Namespace } from './key.ts';
 import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
+import { LargeContext } from './large-factory.ts';
 import { PageCache } from './page-cache.ts';
 import { PageCodec, readPageHead, type PageHead } from './page-codec.ts';
 import { NO_PAGE, PageCursor } from './page.ts';
@@ -44,6 +45,8 @@ export interface KeyedStateBackendOptions {
     readonly encodedBytesMax: number;
     /** Default 65,536. */
     readonly decodedPagesMax?: number | undefined;
+    /** Encoded bytes from which one list or map is kept in parts of its own. Default 64 kB. */
+    readonly splitBytes?: number | undefined;
   };
   readonly metrics?: MetricGroup | undefined;
   readonly logger?: Logger | undefined;
@@ -67,9 +70,10 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
     () =>
       `expected key groups in [0, ${options.maxParallelism}), found [${options.keyGroupStart}, ${options.keyGroupEnd})`,
   );
-  const codec = new PageCodec(options.operatorUid);
+  const large = new LargeContext(new PageCursor(), options.cache.splitBytes);
+  const codec = new PageCodec(options.operatorUid, large);
   const files = filesOfRange(options.restoreFiles, options.keyGroupStart, options.keyGroupEnd);
-  const backend = new PagedKeyedStateBackend(options, codec, files);
+  const backend = new PagedKeyedStateBackend(options, { codec, large, files });
   if (files.length > 0) {
     const { operatorUid, maxParallelism, storage } = options;
     await backend.restore(await openStateFiles(files, { operatorUid, maxParallelism, storage, codec }));
@@ -81,7 +85,7 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
 export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #codec: PageCodec;
   readonly #cache: PageCache;
-  readonly #cursor: PageCursor = new PageCursor();
+  readonly #cursor: PageCursor;
   readonly #eventTimers: Timers;
   readonly #processingTimers: Timers;
   readonly #eventExpiry: Expiry;
@@ -91,7 +95,15 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #store: PageStore;
   #isClosed = false;
 
-  constructor(options: KeyedStateBackendOptions, codec: PageCodec, files: readonly StateFile[]) {
+  constructor(
+    options: KeyedStateBackendOptions,
+    {
+      codec,
+      large,
+      files,
+    }: { readonly codec: PageCodec; readonly large: LargeContext; readonly files: readonly StateFile[] },
+  ) {
+    this.#cursor = large.cursor;
     const areas = new StoreAreas(options.storeOperatorId);
     const { cache, store, maxParallelism, scheduler } = options;
     this.#codec = codec;
@@ -104,6 +116,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       decodedPagesMax: cache.decodedPagesMax ?? DECODED_PAGES_MAX,
       decodedBytesMax: cache.decodedBytesMax,
       encodedBytesMax: cache.encodedBytesMax,
+      large,
     });
     this.#eventTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: true });
     this.#processingTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: false });
@@ -151,6 +164,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
         encoded.image.setBytes(run.buffer, run.keyOffset, run.keyLength, run.hash);
         const ref = encoded.add(run.keyGroup, run.buffer, run.pageOffset, run.pageLength, ENTRY_IN_CHECKPOINT, 0);
         encoded.segmentOf(ref).buffer[offsetOf(ref) + ENTRY_HEADER_BYTES + run.keyLength] = run.format;
+        if (run.buffer[run.keyOffset] === TAG_PART) continue;
         this.#cache.storedCount++;
         readPageHead(new ByteReader(run.buffer, run.pageOffset, run.pageOffset + run.pageLength), head);
         this.#eventTimers.count += head.eventTimerCount;
@@ -176,6 +190,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     return createStateHandle(descriptor, {
       cursor: this.#cursor,
       index,
+      large: this.#codec.largeOf(index),
       schedule: (isEventTime, timestampMs) => {
         (isEventTime ? this.#eventExpiry : this.#processingExpiry).schedule(this.#cursor.page, timestampMs);
       },

@@ -1,5 +1,8 @@
 import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
 import type { Schema } from '../schema/schema.ts';
+import { disposeContent, type LargeFactory } from './large-factory.ts';
+import { LargeList } from './large-list.ts';
+import { LargeMap } from './large-map.ts';
 import { NamespaceMap } from './namespace-map.ts';
 import { type ExpiryClock, Stamped, UNSTAMPED_MS } from './stamped.ts';
 import type { StateTtl } from './state.ts';
@@ -9,8 +12,10 @@ import { readNamespace, readVarint, writeNamespace, writeVarint } from './varint
  * Slot, version 1. A namespaced state: varint count, then per namespace its bytes and its content. Else its content.
  * Content by kind; with time-to-live an f64 timestamp stands before every value:
  *   value, reducing, aggregating   the value, Avro binary
- *   list                           varint count, the values
- *   map                            varint count, per entry key and value
+ *   list                           varint count * 2, the values
+ *   map                            varint count * 2, per entry key and value
+ *   large list                     varint 1, varint content id, varint segments, varint count of each; the tail as a list
+ *   large map                      varint 1, varint content id, varint buckets, varint entries
  */
 
 type Decode = (reader: ByteReader) => unknown;
@@ -26,12 +31,15 @@ export interface ContentCodec {
   firstStampMs(content: unknown): number;
 }
 
+const LARGE = 1;
+
 /** What a codec is made of. The writer's side may be an older format than the reader's. */
 export interface ContentCodecOptions {
   readonly schema: Schema<unknown>;
   readonly decode: Decode;
   readonly writerHasTtl: boolean;
   readonly readerHasTtl: boolean;
+  readonly large: LargeFactory;
 }
 
 function decodeStamped(options: ContentCodecOptions): Decode {
@@ -95,16 +103,30 @@ export class ListCodec implements ContentCodec {
   readonly #schema: Schema<unknown>;
   readonly #decode: Decode;
   readonly #hasTtl: boolean;
+  readonly #large: LargeFactory;
 
   constructor(options: ContentCodecOptions) {
     this.#schema = options.schema;
     this.#decode = decodeStamped(options);
     this.#hasTtl = options.readerHasTtl;
+    this.#large = options.large;
   }
 
   write(writer: ByteWriter, content: unknown): void {
-    const elements = content as readonly unknown[];
-    writeVarint(writer, elements.length);
+    if (content instanceof LargeList) {
+      writeVarint(writer, LARGE);
+      writeVarint(writer, content.contentId);
+      writeVarint(writer, content.segmentCounts.length);
+      for (const count of content.segmentCounts) writeVarint(writer, count);
+      this.#writeElements(writer, content.tail);
+    } else {
+      this.#writeElements(writer, content as readonly unknown[]);
+    }
+  }
+
+  #writeElements(writer: ByteWriter, elements: readonly unknown[]): void {
+    writeVarint(writer, elements.length * 2);
+    const start = writer.length;
     for (let i = 0; i < elements.length; i++) {
       const element = elements[i];
       if (this.#hasTtl) {
@@ -114,24 +136,41 @@ export class ListCodec implements ContentCodec {
         this.#schema.encode(writer, element);
       }
     }
+    this.#large.learn(elements.length, writer.length - start);
   }
 
   read(reader: ByteReader): unknown {
     const count = readVarint(reader);
     if (count === 0) return undefined;
+    if (count !== LARGE) return this.#readElements(reader, count / 2);
+    const contentId = readVarint(reader);
+    const segmentCounts: number[] = [];
+    for (let n = readVarint(reader); n > 0; n--) segmentCounts.push(readVarint(reader));
+    const tail = this.#readElements(reader, readVarint(reader) / 2);
+    return this.#large.openList({ contentId, segmentCounts, tail });
+  }
+
+  #readElements(reader: ByteReader, count: number): unknown[] {
     const elements: unknown[] = [];
     for (let i = 0; i < count; i++) elements.push(this.#decode(reader));
     return elements;
   }
 
   expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown {
-    const kept = (content as Stamped[]).filter((element) => keepStamp(element, timeToLiveMs, clock));
+    const elements = (content instanceof LargeList ? content.toArray() : content) as Stamped[];
+    const kept = elements.filter((element) => keepStamp(element, timeToLiveMs, clock));
+    if (content instanceof LargeList) {
+      if (kept.length < elements.length) content.replace(kept, this.#large.partLength);
+      return kept.length === 0 ? undefined : content;
+    }
     return kept.length === 0 ? undefined : kept;
   }
 
   firstStampMs(content: unknown): number {
     let first = Infinity;
-    for (const element of content as Stamped[]) first = Math.min(first, element.timestampMs);
+    for (const element of (content instanceof LargeList ? content.toArray() : content) as Stamped[]) {
+      first = Math.min(first, element.timestampMs);
+    }
     return first;
   }
 }
@@ -154,6 +193,7 @@ export class MapCodec implements ContentCodec {
   readonly #decodeKey: Decode;
   readonly #hasTtl: boolean;
   readonly #keyText: ((key: unknown) => string) | undefined;
+  readonly #large: LargeFactory;
 
   /** @param keyText set when keys are objects: their text form, equal for equal keys. */
   constructor(
@@ -169,13 +209,22 @@ export class MapCodec implements ContentCodec {
     this.#decodeKey = options.decodeKey;
     this.#hasTtl = options.readerHasTtl;
     this.#keyText = options.keyText;
+    this.#large = options.large;
   }
 
   write(writer: ByteWriter, content: unknown): void {
+    if (content instanceof LargeMap) {
+      writeVarint(writer, LARGE);
+      writeVarint(writer, content.contentId);
+      writeVarint(writer, content.bucketCount);
+      writeVarint(writer, content.size);
+      return;
+    }
     const entries = content as Map<unknown, unknown>;
-    writeVarint(writer, entries.size);
+    const isObjectKey = this.#keyText !== undefined;
+    writeVarint(writer, entries.size * 2);
+    const start = writer.length;
     for (const [mapKey, entry] of entries) {
-      const isObjectKey = this.#keyText !== undefined;
       this.#keySchema.encode(writer, isObjectKey ? (entry as MapEntry).key : mapKey);
       const value = isObjectKey ? (entry as MapEntry).value : entry;
       if (this.#hasTtl) {
@@ -185,13 +234,19 @@ export class MapCodec implements ContentCodec {
         this.#schema.encode(writer, value);
       }
     }
+    this.#large.learn(entries.size, writer.length - start);
   }
 
   read(reader: ByteReader): unknown {
     const count = readVarint(reader);
     if (count === 0) return undefined;
+    if (count === LARGE) {
+      const contentId = readVarint(reader);
+      const bucketCount = readVarint(reader);
+      return this.#large.openMap({ contentId, bucketCount, size: readVarint(reader) });
+    }
     const entries = new Map<unknown, unknown>();
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count; i += 2) {
       const key = this.#decodeKey(reader);
       const value = this.#decode(reader);
       if (this.#keyText === undefined) entries.set(key, value);
@@ -201,17 +256,21 @@ export class MapCodec implements ContentCodec {
   }
 
   expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown {
-    const entries = content as Map<unknown, unknown>;
+    const entries = content as Map<unknown, unknown> | LargeMap;
     for (const [key, entry] of entries) {
       const stamped = (entry instanceof MapEntry ? entry.value : entry) as Stamped;
+      const before = stamped.timestampMs;
       if (!keepStamp(stamped, timeToLiveMs, clock)) entries.delete(key);
+      else if (stamped.timestampMs !== before) entries.set(key, entry);
     }
-    return entries.size === 0 ? undefined : entries;
+    if (entries.size > 0) return entries;
+    disposeContent(entries);
+    return undefined;
   }
 
   firstStampMs(content: unknown): number {
     let first = Infinity;
-    for (const entry of (content as Map<unknown, unknown>).values()) {
+    for (const entry of (content as Map<unknown, unknown> | LargeMap).values()) {
       const stamped = (entry instanceof MapEntry ? entry.value : entry) as Stamped;
       first = Math.min(first, stamped.timestampMs);
     }

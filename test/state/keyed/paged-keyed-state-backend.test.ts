@@ -76,10 +76,11 @@ interface CacheSize {
   readonly decodedPagesMax: number;
   readonly encodedBytesMax: number;
   readonly stateFileBytesMax: number;
+  readonly splitBytes: number;
 }
 
 const anyKey = fc.oneof(
-  { weight: 8, arbitrary: fc.integer({ min: 0, max: 60 }).map((n): Key => `user-${n}`) },
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 25 }).map((n): Key => `user-${n}`) },
   { weight: 2, arbitrary: fc.integer({ min: 0, max: 10 }).map((n): Key => n) },
   { weight: 1, arbitrary: fc.constantFrom<Key>(true, 5n, 2.5, '', 'é', '漢字', 'x'.repeat(300)) },
 );
@@ -98,6 +99,8 @@ type Access = { readonly key: Key } & (
   | { readonly do: 'sum' | 'average'; readonly ns: Namespace; readonly add: number }
   | { readonly do: 'clearSum'; readonly ns: Namespace }
   | { readonly do: 'merge'; readonly target: Namespace; readonly sources: readonly Namespace[] }
+  | { readonly do: 'mapMany' | 'mapDrop'; readonly from: number; readonly count: number }
+  | { readonly do: 'listMany'; readonly count: number }
   | { readonly do: 'seen' | 'recent'; readonly add: number }
   | { readonly do: 'register' | 'delete'; readonly domain: Domain; readonly ns: Namespace; readonly ts: number }
   | { readonly do: 'clearAll' }
@@ -117,7 +120,7 @@ const anyAccess: fc.Arbitrary<Access> = fc.oneof(
   fc.record({
     key: anyKey,
     do: fc.constant('map' as const),
-    at: fc.constantFrom('a', 'b', 'c'),
+    at: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
     to: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }),
   }),
   fc.record({ key: anyKey, do: fc.constantFrom('sum' as const, 'average' as const), ns: anyNamespace, add: small }),
@@ -128,6 +131,13 @@ const anyAccess: fc.Arbitrary<Access> = fc.oneof(
     target: fc.constant<Namespace>('5:20'),
     sources: fc.subarray<Namespace>([0, 60_000, 120_000, '0:10']),
   }),
+  fc.record({
+    key: anyKey,
+    do: fc.constantFrom('mapMany' as const, 'mapDrop' as const),
+    from: fc.nat(30),
+    count: fc.nat(30),
+  }),
+  fc.record({ key: anyKey, do: fc.constant('listMany' as const), count: fc.nat(40) }),
   fc.record({ key: anyKey, do: fc.constantFrom('seen' as const, 'recent' as const), add: small }),
   fc.record({
     key: anyKey,
@@ -179,6 +189,7 @@ const anyCache: fc.Arbitrary<CacheSize> = fc.record({
   decodedPagesMax: fc.constantFrom(1, 3, 8, 40),
   encodedBytesMax: fc.constantFrom(1, 80_000, 120_000, 1_000_000),
   stateFileBytesMax: fc.constantFrom(2_000, 64 << 20),
+  splitBytes: fc.constantFrom(8, 16, 64 << 10),
 });
 
 interface Kept {
@@ -313,6 +324,22 @@ class Run {
         else states.map.set(access.at, access.to);
         if (access.to === undefined) mine.map.delete(access.at);
         else mine.map.set(access.at, access.to);
+        return;
+      case 'mapMany':
+        for (let i = access.from; i < access.from + access.count; i++) {
+          states.map.set(`m${i}`, i + access.count);
+          mine.map.set(`m${i}`, i + access.count);
+        }
+        return;
+      case 'mapDrop':
+        for (let i = access.from; i < access.from + access.count; i++) {
+          states.map.delete(`m${i}`);
+          mine.map.delete(`m${i}`);
+        }
+        return;
+      case 'listMany':
+        states.list.addAll(Array.from({ length: access.count }, (_, i) => i));
+        for (let i = 0; i < access.count; i++) mine.list.push(i);
         return;
       case 'sum':
         states.sum.setNamespace(access.ns);
@@ -450,6 +477,9 @@ class Run {
     expect(states.value.value()).toBe(mine.value);
     expect(states.list.get()).toEqual(mine.list);
     expect(new Map(states.map.entries())).toEqual(mine.map);
+    expect(states.map.isEmpty()).toBe(mine.map.size === 0);
+    expect(states.map.get('m7')).toBe(mine.map.get('m7'));
+    expect(states.map.has('m11')).toBe(mine.map.has('m11'));
     for (const ns of [0, 60_000, 120_000, '0:10', '5:20']) {
       states.sum.setNamespace(ns);
       expect(states.sum.get()).toBe(mine.sum.get(ns));
