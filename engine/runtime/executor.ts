@@ -1,4 +1,5 @@
 import type { Environment } from '../base/environment.ts';
+import { InternalError } from '../base/errors.ts';
 import type { Task } from '../task/task.ts';
 
 /** How long the loop runs tasks before I/O callbacks get their turn, milliseconds. */
@@ -7,6 +8,8 @@ const TIME_SLICE_MS = 5;
 const ROUNDS_PER_SLICE = 64;
 /** A batch begun waits so long for more records at most, milliseconds. */
 const BUFFER_TIMEOUT_MS = 20;
+
+const ROUNDS_UNTIL_IDLE_MAX = 1_000_000;
 
 /**
  * Runs all tasks of a thread in turn, producers before consumers, a step each. Gives I/O its turn every few milliseconds,
@@ -56,6 +59,17 @@ export class Executor {
       }
       await scheduler.yield();
     }
+  }
+
+  /**
+   * Runs everything that can run now, at once: what waits for I/O or for the clock is left. For test drivers, between the
+   * turns of `run`.
+   *
+   * @throws InternalError when there is no end to it.
+   */
+  runUntilIdle(): void {
+    for (let round = 0; round < ROUNDS_UNTIL_IDLE_MAX; round++) if (!this.#runRound() && !this.#flush()) return;
+    throw new InternalError(`still busy after ${ROUNDS_UNTIL_IDLE_MAX} rounds: is there a source without end?`);
   }
 
   stop(): void {

@@ -121,6 +121,15 @@ export class JobExecution {
     return this.#recovered?.metrics ?? NO_METRICS;
   }
 
+  /**
+   * Runs everything that can run now, before it returns; what waits for I/O or for the clock is left. For test drivers.
+   *
+   * @throws what the job fails with meanwhile; ExternalError when it is not running.
+   */
+  runUntilIdle(): void {
+    this.#attemptInRun().runUntilIdle();
+  }
+
   /** Takes a checkpoint now. @throws ExternalError when none can be taken or it fails. */
   async triggerCheckpoint(): Promise<CompletedCheckpoint> {
     return await this.#attemptInRun().triggerCheckpoint();
@@ -265,7 +274,7 @@ export class JobExecution {
 
   #attemptInRun(): RunningAttempt {
     if (this.#running === undefined) {
-      throw new ExternalError('CHECKPOINT_FAILED', `the job is ${this.#state}; a checkpoint needs it running`);
+      throw new ExternalError('CHECKPOINT_FAILED', `the job is ${this.#state}, it would have to be running`);
     }
     return this.#running;
   }

@@ -62,6 +62,7 @@ export class RunningAttempt {
   readonly #coordinator: CheckpointCoordinator;
   #built: readonly BuiltTask[] = [];
   #finishedCount = 0;
+  #failure: { readonly error: unknown } | undefined;
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
   #isClosed = false;
@@ -91,6 +92,7 @@ export class RunningAttempt {
     this.failed.catch(() => {});
     this.#resolve = resolve;
     this.#reject = (error) => {
+      this.#failure ??= { error };
       reject(error);
       failed.reject(error);
     };
@@ -141,6 +143,12 @@ export class RunningAttempt {
     if (this.#isClosed) return;
     this.#coordinator.start();
     this.#executor.run(this.tasks).catch((error: unknown) => this.#reject(error));
+  }
+
+  /** See `Executor.runUntilIdle`. Throws what the attempt has failed with. */
+  runUntilIdle(): void {
+    if (this.#failure === undefined && !this.#isClosed) this.#executor.runUntilIdle();
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   triggerCheckpoint(isFull: boolean = false): Promise<CompletedCheckpoint> {

@@ -84,6 +84,6 @@ export class SourceCoordinator {
   }
 
   #post(subtaskIndex: number, action: (reader: SourceReader<unknown, SourceSplit>) => void): void {
-    this.#tasks.get(subtaskIndex)!.post(() => action(this.#readers.get(subtaskIndex)!));
+    this.#tasks.get(subtaskIndex)!.postToSource(() => action(this.#readers.get(subtaskIndex)!));
   }
 }

@@ -5,6 +5,7 @@ import { type Barrier, type ControlElement, END_OF_INPUT } from '../exchange/con
 import { BarrierAligner } from './barrier-aligner.ts';
 import { InputGate } from './input-gate.ts';
 import { InputWatermarks } from './input-watermarks.ts';
+import { OperatorBlocks } from './operator-blocks.ts';
 import type { ChainedOperator } from './operator-chain.ts';
 import { RecordBatch } from './record-batch.ts';
 import { createRecordLoop, type RecordLoop } from './record-loop.ts';
@@ -35,6 +36,7 @@ export class Task {
   readonly #headTimers: TaskTimerService;
   readonly #records: RecordLoop;
   readonly #time: TimeWork;
+  readonly #blocks: OperatorBlocks;
   readonly #gate: InputGate;
   readonly #watermarks: InputWatermarks;
   readonly #outputs: readonly ChannelOutput[];
@@ -46,11 +48,10 @@ export class Task {
   readonly #mails: (() => void)[] = [];
   /** State is being fetched: nothing may run. */
   #isFetching = false;
-  /** An operator can take no more records for now. */
-  #isBlocked = false;
   #isFinishing = false;
   #hasFinished = false;
   #isSourceEmpty = false;
+  #isAwaitingSource = false;
   #hasFailed = false;
   #isClosed = false;
   #batch: RecordBatch | undefined;
@@ -84,6 +85,11 @@ export class Task {
       onInputEnded: (inputIndex) => this.#onInputEnded(inputIndex),
       onWake: () => this.#listener.onWake(),
     });
+    this.#blocks = new OperatorBlocks(
+      options.chain,
+      () => this.#listener.onWake(),
+      (error) => this.#fail(error),
+    );
     this.aligner = new BarrierAligner({
       channelCount: options.inputs.length,
       listener: {
@@ -133,6 +139,14 @@ export class Task {
     this.#listener.onWake();
   }
 
+  /** The same for what the source's reader is told: it is asked for records again. */
+  postToSource(mail: () => void): void {
+    this.post(() => {
+      mail();
+      this.#isSourceEmpty = false;
+    });
+  }
+
   /** The same for what an operator wants done later: not after it has finished. */
   postTimer(mail: () => void): void {
     this.post(() => {
@@ -154,10 +168,7 @@ export class Task {
   /** Ends the source where it is, as if it had been read to the end. */
   drainSource(): void {
     if (this.source === undefined) return;
-    this.post(() => {
-      this.source!.drain();
-      this.#isSourceEmpty = false;
-    });
+    this.postToSource(() => this.source!.drain());
   }
 
   /** Does one piece of work. Returns whether there was any. */
@@ -200,7 +211,7 @@ export class Task {
       return true;
     }
     if (this.#isFinishing) return false;
-    const isHeldBack = !this.#haveOutputsRoom() || this.#isAnyOperatorBlocked();
+    const isHeldBack = !this.#haveOutputsRoom() || this.#blocks.check();
     if (this.source !== undefined) this.source.setBackpressured(isHeldBack);
     if (isHeldBack) return false;
     if (this.#batch !== undefined) {
@@ -225,14 +236,20 @@ export class Task {
     }
     // Mails (checkpoints, periodic watermarks) go on while the source has nothing.
     this.#isSourceEmpty = true;
+    if (!this.#isAwaitingSource) this.#awaitSource(source);
+    return this.flush();
+  }
+
+  #awaitSource(source: SourceOperator): void {
+    this.#isAwaitingSource = true;
     source.available().then(
       () => {
+        this.#isAwaitingSource = false;
         this.#isSourceEmpty = false;
         this.#listener.onWake();
       },
       (error: unknown) => this.#fail(error),
     );
-    return this.flush();
   }
 
   #pollGate(): boolean {
@@ -345,24 +362,6 @@ export class Task {
   #haveOutputsRoom(): boolean {
     for (let i = 0; i < this.#outputs.length; i++) if (!this.#outputs[i]!.hasRoom) return false;
     return true;
-  }
-
-  #isAnyOperatorBlocked(): boolean {
-    if (this.#isBlocked) return true;
-    for (let i = 0; i < this.chain.length; i++) {
-      const blocked = this.chain[i]!.operator.blockedUntil();
-      if (blocked === undefined) continue;
-      this.#isBlocked = true;
-      blocked.then(
-        () => {
-          this.#isBlocked = false;
-          this.#listener.onWake();
-        },
-        (error: unknown) => this.#fail(error),
-      );
-      return true;
-    }
-    return false;
   }
 
   #waitForState(promise: Promise<void>): void {

@@ -172,7 +172,7 @@ test('a job that ends before its savepoint is written says so', async () => {
   const stop = job.execution.stop({ savepoint: savepointIn(job.environment) });
   await expect(job.environment.run(stop)).rejects.toThrow('the job was finished before a savepoint could be written');
   await expect(job.environment.run(job.execution.savepoint(savepointIn(job.environment)))).rejects.toThrow(
-    'the job is finished; a checkpoint needs it running',
+    'the job is finished, it would have to be running',
   );
 });
 
