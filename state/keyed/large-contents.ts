@@ -10,6 +10,8 @@ export interface PartPlace {
 
 /** Where large contents keep their parts: pages of their own, next to the page of their key in every tier. */
 export interface PartStore {
+  /** Heap bytes that the loaded parts of one content may take. */
+  readonly loadedBytesMax: number;
   /** A part's content (a list's elements, a map's entries), fetched with a blocking read when it has to be; undefined when empty. */
   read(page: Page, place: PartPlace, part: number): unknown;
   /** The same for parts [0, count), in order, with one read. */

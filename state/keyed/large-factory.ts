@@ -90,6 +90,7 @@ export class LargeFactory {
 }
 
 const NO_PARTS: PartStore = {
+  loadedBytesMax: 0,
   read: () => undefined,
   readAll: () => [],
   write: () => {

@@ -15,8 +15,8 @@ interface LoadedBucket {
   isDirty: boolean;
 }
 
-/** Buckets of one map that are decoded at a time. */
-const LOADED_BUCKETS_MAX = 32;
+/** Buckets of one map that are decoded at a time at least. */
+const LOADED_BUCKETS_MIN = 4;
 /** Estimated heap bytes of an entry. */
 const ENTRY_BYTES = 128;
 
@@ -29,7 +29,9 @@ export class LargeMap implements LargeContent {
   readonly #page: Page;
   readonly #parts: PartStore;
   readonly #place: PartPlace;
+  readonly #loadedEntriesMax: number;
   readonly #loaded: Map<number, LoadedBucket> = new Map();
+  #loadedEntries = 0;
   #bucketCount: number;
   #size: number;
 
@@ -40,6 +42,7 @@ export class LargeMap implements LargeContent {
     this.#page = page;
     this.#parts = parts;
     this.#place = { stateIndex, contentId: directory.contentId };
+    this.#loadedEntriesMax = parts.loadedBytesMax / ENTRY_BYTES;
     page.hasLarge = true;
   }
 
@@ -64,7 +67,11 @@ export class LargeMap implements LargeContent {
     const sizeBefore = bucket.entries.size;
     bucket.entries.set(key, value);
     bucket.isDirty = true;
-    this.#size += bucket.entries.size - sizeBefore;
+    const added = bucket.entries.size - sizeBefore;
+    if (added > 0) {
+      this.#size++;
+      this.#count(1);
+    }
     return this;
   }
 
@@ -78,6 +85,7 @@ export class LargeMap implements LargeContent {
     if (!bucket.entries.delete(key)) return false;
     bucket.isDirty = true;
     this.#size--;
+    this.#count(-1);
     return true;
   }
 
@@ -105,6 +113,7 @@ export class LargeMap implements LargeContent {
   dispose(): void {
     for (let i = 0; i < this.#bucketCount; i++) this.#parts.write(this.#page, this.#place, i, undefined);
     this.#loaded.clear();
+    this.#count(-this.#loadedEntries);
     this.#bucketCount = 1;
     this.#size = 0;
   }
@@ -130,15 +139,20 @@ export class LargeMap implements LargeContent {
   }
 
   #keep(number: number, bucket: LoadedBucket): void {
-    if (this.#loaded.size >= LOADED_BUCKETS_MAX) {
+    while (this.#loadedEntries > this.#loadedEntriesMax && this.#loaded.size >= LOADED_BUCKETS_MIN) {
       const [oldest] = this.#loaded.keys();
       const leaving = this.#loaded.get(oldest!)!;
       this.#save(oldest!, leaving);
       this.#loaded.delete(oldest!);
-      this.#parts.addBytes(this.#page, -ENTRY_BYTES * leaving.entries.size);
+      this.#count(-leaving.entries.size);
     }
     this.#loaded.set(number, bucket);
-    this.#parts.addBytes(this.#page, ENTRY_BYTES * bucket.entries.size);
+    this.#count(bucket.entries.size);
+  }
+
+  #count(entries: number): void {
+    this.#loadedEntries += entries;
+    this.#parts.addBytes(this.#page, entries * ENTRY_BYTES);
   }
 
   #save(number: number, bucket: LoadedBucket): void {
@@ -158,6 +172,7 @@ export class LargeMap implements LargeContent {
     }
     old.entries = stay;
     old.isDirty = true;
+    this.#count(-move.size);
     this.#keep(this.#bucketCount, { entries: move, isDirty: true });
     this.#bucketCount++;
   }

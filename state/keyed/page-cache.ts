@@ -97,6 +97,7 @@ export class PageCache {
       areas,
       store: options.store,
       maxParallelism,
+      loadedBytesMax: options.decodedBytesMax / 4,
       cursor: options.large.cursor,
       keyOf: (page) => this.keyOf(page),
       shrink: () => this.#shrinkBlocking(),

@@ -23,6 +23,7 @@ export interface PagePartsOptions {
   readonly areas: StoreAreas;
   readonly store: PageStore;
   readonly maxParallelism: number;
+  readonly loadedBytesMax: number;
   readonly keyOf: (page: Page) => Key;
   readonly shrink: () => void;
 }
@@ -32,6 +33,7 @@ export interface PagePartsOptions {
  * are spilled, written to deltas, restored and folded like all others.
  */
 export class PageParts implements PartStore {
+  readonly loadedBytesMax: number;
   readonly #options: PagePartsOptions;
   readonly #image: KeyImage = new KeyImage();
   #key: Buffer = Buffer.allocUnsafeSlow(256);
@@ -44,6 +46,7 @@ export class PageParts implements PartStore {
 
   constructor(options: PagePartsOptions) {
     this.#options = options;
+    this.loadedBytesMax = options.loadedBytesMax;
   }
 
   read(page: Page, place: PartPlace, part: number): unknown {

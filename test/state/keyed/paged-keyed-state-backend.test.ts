@@ -232,7 +232,7 @@ class Run {
         storeOperatorId: nextOperatorId++,
         storage: this.storage,
         restoreFiles: files,
-        cache: { decodedBytesMax: 1 << 20, ...this.cache },
+        cache: { decodedBytesMax: 1 << 16, ...this.cache },
         stateFileBytesMax: this.cache.stateFileBytesMax,
       });
       this.subtasks.push({ backend, states: openStates(backend), from: range.start, to: range.end });
