@@ -1,6 +1,7 @@
 import type { PageEntry } from '../store/page-store.ts';
 import type { PageRun } from '../snapshot/page-run.ts';
-import type { Changes, EncodedTier } from './encoded-tier.ts';
+import type { Changes } from './changes.ts';
+import type { EncodedTier } from './encoded-tier.ts';
 import { ENTRY_HEADER_BYTES, offsetOf, type Segment } from './segment.ts';
 import { readChange } from './store-areas.ts';
 

@@ -1,8 +1,7 @@
 import { assert } from '../../engine/base/assert.ts';
 import { ByteWriter } from '../../engine/base/bytes.ts';
-import { InternalError } from '../../engine/base/errors.ts';
-import type { PageWrite } from '../store/page-store.ts';
 import { BloomFilter } from './bloom-filter.ts';
+import { Changes } from './changes.ts';
 import { KEY_BYTES_MAX, KeyImage } from './key-image.ts';
 import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
@@ -22,7 +21,9 @@ import {
   segmentIdOf,
   SEGMENTS_MAX,
 } from './segment.ts';
+import { SegmentPool } from './segment-pool.ts';
 import { SlabIndex } from './slab-index.ts';
+import { type OnSpill, SpillBatch } from './spill-batch.ts';
 import { storeValue, type StoreAreas } from './store-areas.ts';
 
 const SEGMENT_BYTES_MIN = 4096;
@@ -30,12 +31,8 @@ const SEGMENT_BYTES_MIN = 4096;
 const HEAD_ROOM_BYTES = 1024;
 /** Below this share of live bytes among the used ones a segment is compacted rather than evicted. */
 const COMPACTION_SHARE = 0.6;
-const FREE_SEGMENTS_MAX = 4;
-/** Bytes of spilled pages per batch for the store. */
-const SPILL_BATCH_BYTES = 4 << 20;
-
-/** What goes to the store. The bytes may be reused after `onSpill` returns. */
-export type OnSpill = (batch: readonly PageWrite[], bytes: number) => void;
+/** Segments left for what is written between two looks at the budget. */
+const SEGMENTS_RESERVE = 1024;
 
 /**
  * The encoded pages: a log of segments outside of the heap with a typed-array index. Entries never change once written
@@ -50,20 +47,15 @@ export class EncodedTier {
   readonly #maxParallelism: number;
   readonly #bytesMax: number;
   readonly #segmentBytesMax: number;
-  readonly #segments: (Segment | undefined)[] = [undefined];
+  readonly #pool: SegmentPool;
+  readonly #segments: (Segment | undefined)[];
   readonly #index: SlabIndex;
   /** Hashes of all keys that were ever spilled. */
   readonly #spilled: BloomFilter = new BloomFilter();
   readonly #writer: ByteWriter = new ByteWriter(0);
-  readonly #free: Segment[] = [];
-  /** Segments without live entries that a snapshot still reads. */
-  readonly #zombies: Segment[] = [];
-  #freeIds: number[] = [];
   /** Sealed segments, oldest first. */
-  #sealed: Segment[] = [];
+  readonly #sealed: Segment[] = [];
   #head: Segment;
-  #segmentBytes = 0;
-  #retainCount = 0;
   /** Epoch of changes made now, and the last one whose checkpoint is complete. */
   epoch = 1;
   completedEpoch = 0;
@@ -85,13 +77,15 @@ export class EncodedTier {
     this.#bytesMax = options.bytesMax;
     const share = 2 ** Math.floor(Math.log2(Math.max(1, options.bytesMax / 32)));
     this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, share));
+    this.#pool = new SegmentPool(this.#segmentBytesMax);
+    this.#segments = this.#pool.segments;
     this.#index = new SlabIndex({ isMatch: (ref) => this.#isMatch(ref) });
     this.#probeBuffer = this.image.buffer;
     this.#head = this.#openHead();
   }
 
   get byteLength(): number {
-    return this.#segmentBytes + this.#index.byteLength + this.#spilled.byteLength;
+    return this.#pool.byteLength + this.#index.byteLength + this.#spilled.byteLength;
   }
 
   /** Entries, tombstones included. */
@@ -248,7 +242,7 @@ export class EncodedTier {
   changes(): Changes {
     let changes = new Changes(1024);
     const { completedEpoch } = this;
-    this.#forEachSegment((segment) => {
+    this.#pool.forEach((segment) => {
       if (segment.dirtyEpoch <= completedEpoch) return;
       for (let offset = 0; offset < segment.used; offset += segment.entryBytesAt(offset)) {
         if ((segment.flagsAt(offset) & ENTRY_DEAD) !== 0 || segment.epochAt(offset) <= completedEpoch) continue;
@@ -262,16 +256,13 @@ export class EncodedTier {
     return changes;
   }
 
-  /** Keeps the bytes of all segments as they are until `release`, even of those that lose their last entry. */
+  /** Keeps the bytes of all entries as they are until `release`. */
   retain(): void {
-    this.#retainCount++;
+    this.#pool.retain();
   }
 
   release(): void {
-    this.#retainCount--;
-    if (this.#retainCount > 0) return;
-    for (const segment of this.#zombies) this.#recycle(segment);
-    this.#zombies.length = 0;
+    this.#pool.unretain();
   }
 
   /** Forgets a tombstone that every checkpoint has now, unless the store still has to be told. */
@@ -285,15 +276,19 @@ export class EncodedTier {
 
   /** Brings the tier back into its budget. */
   shrink(onSpill: OnSpill): void {
-    if (this.byteLength <= this.#bytesMax) return;
+    if (!this.#isOver()) return;
     const batch = new SpillBatch(onSpill);
-    while (this.byteLength > this.#bytesMax) {
+    while (this.#isOver()) {
       const victim = this.#chooseVictim();
       if (victim === undefined) break;
       if (victim.liveBytes < victim.used * COMPACTION_SHARE) this.#compact(victim);
       else this.#evict(victim, batch);
     }
     batch.flush();
+  }
+
+  #isOver(): boolean {
+    return this.byteLength > this.#bytesMax || this.#pool.count > SEGMENTS_MAX - SEGMENTS_RESERVE;
   }
 
   #chooseVictim(): Segment | undefined {
@@ -455,7 +450,7 @@ export class EncodedTier {
   /** A segment with room for `total` bytes: the head, or one of its own for a large entry, which is sealed at once. */
   #segmentFor(total: number): Segment {
     if (total > this.#segmentBytesMax / 4) {
-      const own = this.#newSegment((total + 7) & ~7);
+      const own = this.#pool.create((total + 7) & ~7);
       own.isSealed = true;
       return own;
     }
@@ -466,8 +461,8 @@ export class EncodedTier {
   #openHead(): Segment {
     const old = this.#head as Segment | undefined;
     // Small at first: a job of many small operators must not start with a megabyte each.
-    const wanted = Math.max(1 << 16, 2 ** Math.floor(Math.log2(Math.max(1, this.#segmentBytes / 8))));
-    const head = this.#newSegment(Math.min(this.#segmentBytesMax, wanted));
+    const wanted = Math.max(1 << 16, 2 ** Math.floor(Math.log2(Math.max(1, this.#pool.byteLength / 8))));
+    const head = this.#pool.create(Math.min(this.#segmentBytesMax, wanted));
     this.#head = head;
     this.#pointWriter();
     if (old !== undefined) {
@@ -483,49 +478,10 @@ export class EncodedTier {
     this.#writer.view = this.#head.view;
   }
 
-  #newSegment(byteLength: number): Segment {
-    const reusable = this.#free.findIndex((segment) => segment.byteLength === byteLength);
-    let segment: Segment;
-    if (reusable >= 0) {
-      segment = this.#free.splice(reusable, 1)[0]!;
-    } else {
-      const id = this.#freeIds.pop() ?? this.#segments.length;
-      if (id >= SEGMENTS_MAX) {
-        throw new InternalError(`the encoded tier needs more than ${SEGMENTS_MAX} segments: lower encodedBytesMax`);
-      }
-      segment = new Segment(id, byteLength);
-    }
-    this.#segments[segment.id] = segment;
-    this.#segmentBytes += byteLength;
-    return segment;
-  }
-
   #freeSegment(segment: Segment): void {
     const at = this.#sealed.indexOf(segment);
     if (at >= 0) this.#sealed.splice(at, 1);
-    this.#segmentBytes -= segment.byteLength;
-    if (this.#retainCount > 0) this.#zombies.push(segment);
-    else this.#recycle(segment);
-  }
-
-  #recycle(segment: Segment): void {
-    this.#segments[segment.id] = undefined;
-    if (segment.byteLength === this.#segmentBytesMax && this.#free.length < FREE_SEGMENTS_MAX) {
-      segment.used = 0;
-      segment.liveBytes = 0;
-      segment.dirtyEpoch = 0;
-      segment.isSealed = false;
-      this.#free.push(segment);
-    } else {
-      this.#freeIds.push(segment.id);
-    }
-  }
-
-  #forEachSegment(visit: (segment: Segment) => void): void {
-    for (let id = 1; id < this.#segments.length; id++) {
-      const segment = this.#segments[id];
-      if (segment !== undefined && segment.liveBytes > 0) visit(segment);
-    }
+    this.#pool.release(segment);
   }
 
   #probeImage(): void {
@@ -555,29 +511,6 @@ export class EncodedTier {
   }
 }
 
-/** References to entries, with what they are sorted by. */
-export class Changes {
-  readonly refs: Int32Array;
-  readonly hashes: Int32Array;
-  readonly keyGroups: Uint16Array;
-  count = 0;
-
-  constructor(capacity: number) {
-    this.refs = new Int32Array(capacity);
-    this.hashes = new Int32Array(capacity);
-    this.keyGroups = new Uint16Array(capacity);
-  }
-
-  grown(): Changes {
-    const larger = new Changes(this.refs.length * 2);
-    larger.refs.set(this.refs);
-    larger.hashes.set(this.hashes);
-    larger.keyGroups.set(this.keyGroups);
-    larger.count = this.count;
-    return larger;
-  }
-}
-
 /** Hot: a loop beats a native copy for keys of this size. */
 function writeKey(writer: ByteWriter, image: KeyImage): void {
   const at = writer.reserve(image.length);
@@ -588,27 +521,4 @@ function writeKey(writer: ByteWriter, image: KeyImage): void {
     return;
   }
   for (let i = 0; i < image.length; i++) target[at + i] = source[i]!;
-}
-
-class SpillBatch {
-  readonly #onSpill: OnSpill;
-  #writes: PageWrite[] = [];
-  #bytes = 0;
-
-  constructor(onSpill: OnSpill) {
-    this.#onSpill = onSpill;
-  }
-
-  add(key: Uint8Array, value: Uint8Array | undefined): void {
-    this.#writes.push({ key, value });
-    this.#bytes += key.length + (value?.length ?? 0);
-    if (this.#bytes >= SPILL_BATCH_BYTES) this.flush();
-  }
-
-  flush(): void {
-    if (this.#writes.length === 0) return;
-    this.#onSpill(this.#writes, this.#bytes);
-    this.#writes = [];
-    this.#bytes = 0;
-  }
 }

@@ -4,9 +4,9 @@ import { comparePages, type PageRun } from './page-run.ts';
 export class MergedRun implements PageRun {
   readonly #runs: readonly PageRun[];
   /** Runs with a current page, as a binary heap: first page first, among equal ones the last run first. */
-  #heap: number[] = [];
+  readonly #heap: number[] = [];
   /** Runs whose current page is used up and that have to move on. */
-  #stale: number[];
+  readonly #stale: number[];
   #current: PageRun | undefined = undefined;
 
   constructor(runs: readonly PageRun[]) {
