@@ -1,4 +1,4 @@
-/* The published entry `tidemark/testing`: harnesses that drive one operator, step by step, under a virtual clock. */
+/* The published entry `tidemark/testing`: drives a whole job, or one operator step by step, under a virtual clock. */
 export {
   ORACLE_BACKEND,
   PAGED_BACKEND,
@@ -25,3 +25,15 @@ export {
   status,
   watermark,
 } from './operators/stream-elements.ts';
+export {
+  DrivenOutput,
+  DrivenSource,
+  JobDriver,
+  type JobSnapshot,
+  type TestJobOptions,
+  type TestTime,
+  testJob,
+} from './test-job.ts';
+export { VirtualEnvironment, type VirtualEnvironmentOptions } from '../../engine/base/environment-virtual.ts';
+export { type VirtualJob, type VirtualJobOptions, startVirtualJob } from './virtual-job.ts';
+export { CollectedRows, collectSink, type CollectedRecord } from '../../operators/sink/collect/collect-sink.ts';
