@@ -1,8 +1,8 @@
-import { assert } from '../../engine/base/assert.ts';
 import { ByteWriter } from '../../engine/base/bytes.ts';
 import { BloomFilter } from './bloom-filter.ts';
-import { Changes } from './changes.ts';
-import { KEY_BYTES_MAX, KeyImage } from './key-image.ts';
+import { type Changes, collectChanges } from './changes.ts';
+import { KeyImage } from './key-image.ts';
+import { KeyProbe } from './key-probe.ts';
 import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
 import {
@@ -24,7 +24,7 @@ import {
 import { SegmentPool } from './segment-pool.ts';
 import { SlabIndex } from './slab-index.ts';
 import { type OnSpill, SpillBatch } from './spill-batch.ts';
-import { storeValue, type StoreAreas } from './store-areas.ts';
+import type { StoreAreas } from './store-areas.ts';
 
 const SEGMENT_BYTES_MIN = 4096;
 /** Room that the head must have before a page is written; a page that needs more moves to a new segment. */
@@ -49,6 +49,7 @@ export class EncodedTier {
   readonly #segmentBytesMax: number;
   readonly #pool: SegmentPool;
   readonly #segments: (Segment | undefined)[];
+  readonly #probe: KeyProbe;
   readonly #index: SlabIndex;
   /** Hashes of all keys that were ever spilled. */
   readonly #spilled: BloomFilter = new BloomFilter();
@@ -61,9 +62,6 @@ export class EncodedTier {
   completedEpoch = 0;
   /** Only there so that touching has an effect. */
   touched = 0;
-  #probeBuffer: Buffer;
-  #probeOffset = 0;
-  #probeLength = 0;
 
   constructor(options: {
     readonly codec: PageCodec;
@@ -79,8 +77,8 @@ export class EncodedTier {
     this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, share));
     this.#pool = new SegmentPool(this.#segmentBytesMax);
     this.#segments = this.#pool.segments;
-    this.#index = new SlabIndex({ isMatch: (ref) => this.#isMatch(ref) });
-    this.#probeBuffer = this.image.buffer;
+    this.#probe = new KeyProbe(this.#segments);
+    this.#index = new SlabIndex(this.#probe);
     this.#head = this.#openHead();
   }
 
@@ -104,8 +102,8 @@ export class EncodedTier {
 
   /** The entry of the key in `image`; 0 when there is none. */
   find(): number {
-    this.#probeImage();
-    return this.#index.find(this.image.hash);
+    const { image } = this;
+    return this.findBytes(image.buffer, 0, image.length, image.hash);
   }
 
   /** The first entry of a key with this hash, whatever the key; 0 when there is none. */
@@ -143,9 +141,7 @@ export class EncodedTier {
 
   /** The same for a key's bytes elsewhere. */
   findBytes(buffer: Buffer, offset: number, length: number, hash: number): number {
-    this.#probeBuffer = buffer;
-    this.#probeOffset = offset;
-    this.#probeLength = length;
+    this.#probe.point(buffer, offset, length);
     return this.#index.find(hash);
   }
 
@@ -193,7 +189,7 @@ export class EncodedTier {
 
   #write(page: Page, keyGroup: number, ownFlags: number): number {
     const image = this.image;
-    this.#probeImage();
+    this.#probe.point(image.buffer, 0, image.length);
     const isInCheckpoint = page.isInCheckpoint || (page.encodedEpoch !== 0 && page.encodedEpoch < this.epoch);
     page.isDirty = false;
     page.isInCheckpoint = isInCheckpoint;
@@ -211,7 +207,7 @@ export class EncodedTier {
     const writer = this.#writer;
     const offset = segment.used;
     writer.length = offset + ENTRY_HEADER_BYTES;
-    writeKey(writer, image);
+    image.writeTo(writer);
     this.#codec.write(writer, page);
     const pageLength = writer.length - offset - ENTRY_HEADER_BYTES - image.length;
     if (writer.buffer !== segment.buffer) {
@@ -228,8 +224,8 @@ export class EncodedTier {
    * @param flags ENTRY_STORE_CURRENT, ENTRY_IN_CHECKPOINT.
    */
   add(keyGroup: number, page: Buffer, offset: number, length: number, flags: number, epoch: number): number {
-    this.#probeImage();
     const image = this.image;
+    this.#probe.point(image.buffer, 0, image.length);
     const total = entryBytes(image.length, length);
     const segment = this.#segmentFor(total);
     const at = segment.used;
@@ -240,20 +236,7 @@ export class EncodedTier {
 
   /** Every live entry whose changes the next checkpoint must hold, in the order of memory. */
   changes(): Changes {
-    let changes = new Changes(1024);
-    const { completedEpoch } = this;
-    this.#pool.forEach((segment) => {
-      if (segment.dirtyEpoch <= completedEpoch) return;
-      for (let offset = 0; offset < segment.used; offset += segment.entryBytesAt(offset)) {
-        if ((segment.flagsAt(offset) & ENTRY_DEAD) !== 0 || segment.epochAt(offset) <= completedEpoch) continue;
-        if (changes.count === changes.refs.length) changes = changes.grown();
-        const at = changes.count++;
-        changes.refs[at] = refOf(segment.id, offset);
-        changes.hashes[at] = segment.hashAt(offset);
-        changes.keyGroups[at] = segment.keyGroupAt(offset);
-      }
-    });
-    return changes;
+    return collectChanges(this.#pool, this.completedEpoch);
   }
 
   /** Keeps the bytes of all entries as they are until `release`. */
@@ -277,7 +260,7 @@ export class EncodedTier {
   /** Brings the tier back into its budget. */
   shrink(onSpill: OnSpill): void {
     if (!this.#isOver()) return;
-    const batch = new SpillBatch(onSpill);
+    const batch = new SpillBatch(this.#areas, onSpill);
     while (this.#isOver()) {
       const victim = this.#chooseVictim();
       if (victim === undefined) break;
@@ -322,29 +305,9 @@ export class EncodedTier {
         this.#relocate(victim, offset);
         continue;
       }
-      this.#spill(victim, offset, flags, batch);
+      if (batch.addEntry(victim, offset, this.completedEpoch)) this.#spilled.add(victim.hashAt(offset));
       this.#index.remove(victim.hashAt(offset), refOf(victim.id, offset));
       this.#kill(victim, offset);
-    }
-  }
-
-  #spill(segment: Segment, offset: number, flags: number, batch: SpillBatch): void {
-    if ((flags & ENTRY_STORE_CURRENT) !== 0) return;
-    const keyOffset = offset + ENTRY_HEADER_BYTES;
-    const keyLength = segment.keyLengthAt(offset);
-    const keyGroup = segment.keyGroupAt(offset);
-    const hash = segment.hashAt(offset);
-    const pageLength = segment.pageLengthAt(offset);
-    const epoch = segment.epochAt(offset);
-    const value = storeValue(flags & ENTRY_IN_CHECKPOINT, epoch, segment.buffer, keyOffset + keyLength, pageLength);
-    if (pageLength > 0) {
-      batch.add(this.#areas.pageKey(keyGroup, hash, segment.buffer, keyOffset, keyLength), value);
-      this.#spilled.add(hash);
-    } else if ((flags & ENTRY_IN_STORE) !== 0) {
-      batch.add(this.#areas.pageKey(keyGroup, hash, segment.buffer, keyOffset, keyLength), undefined);
-    }
-    if (epoch > this.completedEpoch) {
-      batch.add(this.#areas.changeKey(epoch, keyGroup, hash, segment.buffer, keyOffset, keyLength), value);
     }
   }
 
@@ -483,42 +446,4 @@ export class EncodedTier {
     if (at >= 0) this.#sealed.splice(at, 1);
     this.#pool.release(segment);
   }
-
-  #probeImage(): void {
-    const image = this.image;
-    assert(
-      image.length <= KEY_BYTES_MAX,
-      () => `expected a key of at most ${KEY_BYTES_MAX} bytes, found ${image.length}`,
-    );
-    this.#probeBuffer = image.buffer;
-    this.#probeOffset = 0;
-    this.#probeLength = image.length;
-  }
-
-  #isMatch(ref: number): boolean {
-    const segment = this.#segments[segmentIdOf(ref)]!;
-    const offset = offsetOf(ref);
-    const length = this.#probeLength;
-    if (segment.keyLengthAt(offset) !== length) return false;
-    const key = this.#probeBuffer;
-    const probeOffset = this.#probeOffset;
-    const buffer = segment.buffer;
-    const keyOffset = offset + ENTRY_HEADER_BYTES;
-    for (let i = length - 1; i >= 0; i--) {
-      if (buffer[keyOffset + i] !== key[probeOffset + i]) return false;
-    }
-    return true;
-  }
-}
-
-/** Hot: a loop beats a native copy for keys of this size. */
-function writeKey(writer: ByteWriter, image: KeyImage): void {
-  const at = writer.reserve(image.length);
-  const target = writer.buffer;
-  const source = image.buffer;
-  if (image.length > 48) {
-    source.copy(target, at, 0, image.length);
-    return;
-  }
-  for (let i = 0; i < image.length; i++) target[at + i] = source[i]!;
 }

@@ -36,7 +36,7 @@ export class Expiry {
     if (this.#isEventTime) page.eventExpiryAtMs = timestampMs;
     else page.processingExpiryAtMs = timestampMs;
     page.isDirty = true;
-    this.index.add(timestampMs, this.#cache.keyOf(page));
+    this.index.add(timestampMs, this.#cache.passing.keyOf(page));
   }
 
   /** Cleans up some pages that are due; a promise when they have to be fetched. */

@@ -1,4 +1,5 @@
-import { CheckpointCorruptError } from '../../engine/base/errors.ts';
+import type { ByteWriter } from '../../engine/base/bytes.ts';
+import { CheckpointCorruptError, UserError } from '../../engine/base/errors.ts';
 import { javaHashCode, murmurHash } from './key-group.ts';
 import type { Key } from './key.ts';
 
@@ -56,6 +57,11 @@ export class KeyImage {
   set(key: Key): void {
     if (typeof key === 'string') this.#setString(key);
     else this.#setOther(key);
+    if (this.length > KEY_BYTES_MAX) {
+      throw new UserError('USER_FUNCTION', `expected a key of at most ${KEY_BYTES_MAX} bytes, found ${this.length}`, {
+        hint: 'Key by an identifier, or by a hash of what is so long.',
+      });
+    }
   }
 
   /** Fills the image from a key's bytes and its hash. The group hash is not known then. */
@@ -65,6 +71,16 @@ export class KeyImage {
     this.length = length;
     this.hash = hash;
     this.groupHash = -1;
+  }
+
+  // Hot: a loop beats a native copy for keys of the usual size.
+  /** Appends the key's bytes. */
+  writeTo(writer: ByteWriter): void {
+    const { length, buffer } = this;
+    const at = writer.reserve(length);
+    const target = writer.buffer;
+    if (length > 48) buffer.copy(target, at, 0, length);
+    else for (let i = 0; i < length; i++) target[at + i] = buffer[i]!;
   }
 
   #reserve(byteCount: number): void {

@@ -7,7 +7,8 @@ import { forEachLarge, type LargeContext } from './large-factory.ts';
 import type { LargeContent } from './large-contents.ts';
 import type { PageCodec } from './page-codec.ts';
 import { PageParts } from './page-parts.ts';
-import { NO_PAGE, Page, PENDING_KEY } from './page.ts';
+import { NO_PAGE, Page } from './page.ts';
+import { PassingPage } from './passing-page.ts';
 import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
 import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
 import type { TimeIndex } from './time-index.ts';
@@ -45,6 +46,7 @@ export interface PageCacheOptions {
 export class PageCache {
   readonly decoded: DecodedTier;
   readonly encoded: EncodedTier;
+  readonly passing: PassingPage;
   readonly #codec: PageCodec;
   readonly #areas: StoreAreas;
   readonly #store: PageStore;
@@ -68,13 +70,6 @@ export class PageCache {
   /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
   storedCount = 0;
   readonly #timesBytesMax: number;
-  /** The one page that is used without being in the decoded tier, and where its key's bytes are. */
-  #passing: Page = NO_PAGE;
-  #isPassing = false;
-  #passingBuffer: Buffer = Buffer.alloc(0);
-  #passingOffset = 0;
-  #passingLength = 0;
-  #passingKeyGroup = 0;
   /** Pages of keys that were not decoded, to be filled together. */
   readonly #faulted: Page[] = [];
   readonly #victims: Page[] = [];
@@ -91,6 +86,7 @@ export class PageCache {
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
     const { codec, areas, maxParallelism, encodedBytesMax } = options;
     this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax });
+    this.passing = new PassingPage(this.encoded, codec);
     options.large.parts = new PageParts({
       encoded: this.encoded,
       codec,
@@ -99,7 +95,7 @@ export class PageCache {
       maxParallelism,
       loadedBytesMax: options.decodedBytesMax / 4,
       cursor: options.large.cursor,
-      keyOf: (page) => this.keyOf(page),
+      keyOf: (page) => this.passing.keyOf(page),
       shrink: () => this.#shrinkBlocking(),
     });
   }
@@ -167,18 +163,11 @@ export class PageCache {
     return this.#pin === this.#preparedPin ? this.#prepared[index]! : this.pageOf(this.#preparedKeys[index]!);
   }
 
-  /** A page's key, made now if it is a passing page's. */
-  keyOf(page: Page): Key {
-    if (page.key === PENDING_KEY) page.key = readKey(this.#passingBuffer, this.#passingOffset, this.#passingLength);
-    return page.key;
-  }
-
   /** Any key's page, with a blocking read when it is not resident. */
   pageOf(key: Key): Page {
     if (!this.#isSealed) this.seal();
     const hash = hashOfKey(key);
-    const passing = this.#passing;
-    if (this.#isPassing && passing.hash === hash && this.keyOf(passing) === key) return passing;
+    if (this.passing.isOf(hash, key)) return this.passing.page;
     let page = this.decoded.pages.get(hash, key);
     if (page === undefined) {
       // Whoever works with single keys only must not fill the memory: pages prepared before may be evicted then.
@@ -196,13 +185,12 @@ export class PageCache {
   }
 
   /**
-   * Sorts keys, given by their bytes, by how their pages are reached: those that are encoded and not decoded are left out,
+   * Sorts the keys of active timers by how their pages are reached: those that are encoded and not decoded are left out,
    * the keys of all others are appended to `keys`.
    */
   lookAhead(index: TimeIndex, count: number, keys: Key[]): void {
     const { encoded } = this;
-    if (count > this.#hashes.length) this.#hashes = new Int32Array(count * 2);
-    if (count > this.#candidates.length) this.#candidates = new Int32Array(count * 2);
+    this.#reserve(count);
     const hashes = this.#hashes;
     const candidates = this.#candidates;
     for (let i = 0; i < count; i++) {
@@ -220,46 +208,16 @@ export class PageCache {
     }
   }
 
-  /**
-   * Opens the page of a key, given by its bytes, without taking it into the decoded tier: most pages whose timers fire are
-   * not used again. `closePassing` must follow before any other page is opened so. The bytes must stay as they are until then.
-   *
-   * @returns undefined when the page is decoded, or has no encoded form in memory: then `pageOf` finds it.
-   */
-  openPassing(buffer: Buffer, offset: number, length: number): Page | undefined {
-    if (!this.#isSealed) this.seal();
-    const { encoded } = this;
-    const hash = hashOfBytes(buffer, offset, length);
-    const ref = encoded.findBytes(buffer, offset, length, hash);
-    if (ref === 0 || encoded.isDecoded(ref)) return undefined;
-    if (this.#passing === NO_PAGE) this.#passing = new Page(this.#emptySlots.slice());
-    const page = this.#passing;
-    page.reset();
-    page.hash = hash;
-    page.key = PENDING_KEY;
-    this.#isPassing = true;
-    this.#passingBuffer = buffer;
-    this.#passingOffset = offset;
-    this.#passingLength = length;
-    this.#passingKeyGroup = encoded.keyGroupOf(ref);
-    encoded.read(ref, page, false);
-    return page;
-  }
-
-  closePassing(page: Page): void {
+  /** Writes back a passing page and closes it. */
+  closePassing(): void {
+    const { page } = this.passing;
     if (page.isDirty) {
       if (page.hasLarge) forEachLarge(page, flushContent);
       const wasStored = page.isStored;
-      this.encoded.writeBytes(
-        page,
-        this.#passingBuffer,
-        this.#passingOffset,
-        this.#passingLength,
-        this.#passingKeyGroup,
-      );
+      this.passing.write();
       if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     }
-    this.#isPassing = false;
+    this.passing.close();
   }
 
   /** Brings back spilled parts of a time index. */
@@ -348,7 +306,6 @@ export class PageCache {
     const faulted = this.#faulted;
     const count = faulted.length;
     this.#touch(faulted);
-    if (count > this.#candidates.length) this.#candidates = new Int32Array(count * 2);
     const candidates = this.#candidates;
     for (let i = 0; i < count; i++) candidates[i] = encoded.candidate(faulted[i]!.hash);
     encoded.touchEntries(candidates, count);
@@ -387,10 +344,16 @@ export class PageCache {
   /** Hot: a third less for keys in a large index (test/bench/state.bench.ts). */
   #touch(pages: readonly Page[]): void {
     const count = pages.length;
-    if (count > this.#hashes.length) this.#hashes = new Int32Array(count * 2);
+    this.#reserve(count);
     const hashes = this.#hashes;
     for (let i = 0; i < count; i++) hashes[i] = pages[i]!.hash;
     this.encoded.touchIndex(hashes, count);
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.#hashes.length) return;
+    this.#hashes = new Int32Array(count * 2);
+    this.#candidates = new Int32Array(count * 2);
   }
 
   async #load(result: number): Promise<number> {

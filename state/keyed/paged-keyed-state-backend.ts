@@ -214,7 +214,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   currentKey(): Key {
     const { page } = this.#cursor;
-    if (page !== NO_PAGE) return this.#cache.keyOf(page);
+    if (page !== NO_PAGE) return this.#cache.passing.keyOf(page);
     throw new UserError('JOB_DEFINITION', 'there is no current key', {
       hint: 'Keys exist while a record or a timer of a keyed operator is processed.',
     });

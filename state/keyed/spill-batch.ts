@@ -1,4 +1,12 @@
 import type { PageWrite } from '../store/page-store.ts';
+import {
+  ENTRY_HEADER_BYTES,
+  ENTRY_IN_CHECKPOINT,
+  ENTRY_IN_STORE,
+  ENTRY_STORE_CURRENT,
+  type Segment,
+} from './segment.ts';
+import { storeValue, type StoreAreas } from './store-areas.ts';
 
 /** Bytes of spilled pages per batch for the store. */
 const SPILL_BATCH_BYTES = 4 << 20;
@@ -8,18 +16,41 @@ export type OnSpill = (batch: readonly PageWrite[], bytes: number) => void;
 
 /** Collects what is spilled and hands it on in pieces. */
 export class SpillBatch {
+  readonly #areas: StoreAreas;
   readonly #onSpill: OnSpill;
   #writes: PageWrite[] = [];
   #bytes = 0;
 
-  constructor(onSpill: OnSpill) {
+  constructor(areas: StoreAreas, onSpill: OnSpill) {
+    this.#areas = areas;
     this.#onSpill = onSpill;
   }
 
-  add(key: Uint8Array, value: Uint8Array | undefined): void {
-    this.#writes.push({ key, value });
-    this.#bytes += key.length + (value?.length ?? 0);
-    if (this.#bytes >= SPILL_BATCH_BYTES) this.flush();
+  /**
+   * Adds what the store must be told of an entry that leaves memory: its page unless the store has it, and, when the next
+   * checkpoint must hold it, its change.
+   *
+   * @returns whether the store has its page now.
+   */
+  addEntry(segment: Segment, offset: number, completedEpoch: number): boolean {
+    const flags = segment.flagsAt(offset);
+    if ((flags & ENTRY_STORE_CURRENT) !== 0) return true;
+    const { buffer } = segment;
+    const keyOffset = offset + ENTRY_HEADER_BYTES;
+    const keyLength = segment.keyLengthAt(offset);
+    const keyGroup = segment.keyGroupAt(offset);
+    const hash = segment.hashAt(offset);
+    const pageLength = segment.pageLengthAt(offset);
+    const epoch = segment.epochAt(offset);
+    const value = storeValue(flags & ENTRY_IN_CHECKPOINT, epoch, buffer, keyOffset + keyLength, pageLength);
+    if (pageLength > 0) this.#add(this.#areas.pageKey(keyGroup, hash, buffer, keyOffset, keyLength), value);
+    else if ((flags & ENTRY_IN_STORE) !== 0) {
+      this.#add(this.#areas.pageKey(keyGroup, hash, buffer, keyOffset, keyLength), undefined);
+    }
+    if (epoch > completedEpoch) {
+      this.#add(this.#areas.changeKey(epoch, keyGroup, hash, buffer, keyOffset, keyLength), value);
+    }
+    return pageLength > 0;
   }
 
   flush(): void {
@@ -27,5 +58,11 @@ export class SpillBatch {
     this.#onSpill(this.#writes, this.#bytes);
     this.#writes = [];
     this.#bytes = 0;
+  }
+
+  #add(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#writes.push({ key, value });
+    this.#bytes += key.length + (value?.length ?? 0);
+    if (this.#bytes >= SPILL_BATCH_BYTES) this.flush();
   }
 }

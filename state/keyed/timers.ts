@@ -42,7 +42,7 @@ export class Timers {
     page.isDirty = true;
     if (timestampMs < timers.indexedAtMs) {
       timers.indexedAtMs = timestampMs;
-      this.index.add(timestampMs, this.#cache.keyOf(page));
+      this.index.add(timestampMs, this.#cache.passing.keyOf(page));
     }
   }
 
@@ -93,12 +93,12 @@ export class Timers {
     for (let n = this.#runCount; n > 0 && work < countMax && index.next(limitMs); n--) {
       const { timestampMs } = index;
       const passing =
-        index.lateKey === undefined ? cache.openPassing(index.keyBuffer, index.keyOffset, index.keyLength) : undefined;
+        index.lateKey === undefined ? cache.passing.open(index.keyBuffer, index.keyOffset, index.keyLength) : undefined;
       const page = passing ?? cache.pageOf(index.takenKey());
       const timers = this.#isEventTime ? page.eventTimers : page.processingTimers;
       // Else held elsewhere by now: an earlier timer was registered since, or the page is gone.
       const fired = timers.indexedAtMs === timestampMs ? this.#firePage(page, timers, timestampMs, onTimer) : 0;
-      if (passing !== undefined) cache.closePassing(passing);
+      if (passing !== undefined) cache.closePassing();
       work += Math.max(1, fired);
     }
     this.#cursor.page = NO_PAGE;
