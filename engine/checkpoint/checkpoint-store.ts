@@ -127,6 +127,11 @@ export class CheckpointStore {
     return `${this.prefix}/chk-${checkpointId}-${attempt}.json`;
   }
 
+  /** Whether `key` is the manifest of a retained checkpoint. */
+  isRetained(key: string): boolean {
+    return this.#retained.some((retained) => this.manifestKey(retained) === key);
+  }
+
   get #retained(): readonly RetainedCheckpoint[] {
     return this.#pointer?.retained ?? [];
   }

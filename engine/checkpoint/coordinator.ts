@@ -5,7 +5,13 @@ import type { Barrier } from '../exchange/control-element.ts';
 import type { Json } from '../task/source.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import type { CheckpointManifest, OperatorSnapshot, PendingCommit, SubtaskSnapshot } from './manifest.ts';
+import type {
+  CheckpointManifest,
+  OperatorSnapshot,
+  PendingCommit,
+  RetainedCheckpoint,
+  SubtaskSnapshot,
+} from './manifest.ts';
 import type { StateFileRegistry } from './state-file-registry.ts';
 
 /** What one task reports for a checkpoint: a part of each of its operators' snapshots, and what its sinks prepared. */
@@ -95,6 +101,7 @@ export class CheckpointCoordinator {
   #timer: TimerHandle | undefined;
   #failuresInRow = 0;
   #isSuspended = false;
+  #hasRemovedOrphans = false;
   #isStopped = false;
 
   constructor(options: {
@@ -264,7 +271,7 @@ export class CheckpointCoordinator {
       this.#pending = undefined;
       this.#commits.add(manifest.pendingCommits.filter((commit) => commit.checkpointId === checkpointId));
       this.#participants.notifyComplete(checkpointId);
-      void this.#files.release(dropped);
+      void this.#cleanUp(dropped);
       pending.resolve({ manifest, bytes: newBytes });
     } catch (error) {
       if (error instanceof OwnershipLostError) {
@@ -282,6 +289,14 @@ export class CheckpointCoordinator {
         );
       }
     }
+  }
+
+  async #cleanUp(dropped: readonly RetainedCheckpoint[]): Promise<void> {
+    if (!this.#hasRemovedOrphans) {
+      this.#hasRemovedOrphans = true;
+      await this.#files.removeOrphans(this.#identity.attempt);
+    }
+    await this.#files.release(dropped);
   }
 
   #assemble(pending: PendingCheckpoint): CheckpointManifest {

@@ -2,16 +2,19 @@ import type { Logger } from '../base/logger.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
 import type { CheckpointManifest, RetainedCheckpoint } from './manifest.ts';
 
+/** What carries its attempt in its name: manifests, state files, and copies of a savepoint's. */
+const NAME_WITH_ATTEMPT = /\/(?:chk-\d+-(\d+)\.json$|state\/(\d+)\/|restored-(\d+)\/)/;
+
 /**
- * Knows which state files the retained checkpoints refer to, and deletes those that no retained one does any more.
- * Files of checkpoints that were never completed are left to the next `release` of a checkpoint that shares them, or stay
- * as harmless orphans.
+ * Knows which state files the retained checkpoints refer to, and deletes those that no retained one does any more. What
+ * attempts have written for checkpoints that never were completed is left to `removeOrphans` of a later attempt.
  */
 export class StateFileRegistry {
   readonly #store: CheckpointStore;
   readonly #logger: Logger;
   readonly #filesByCheckpoint = new Map<number, ReadonlyMap<string, number>>();
   readonly #held = new Set<number>();
+  #isComplete = true;
   /** Released while they were held, by id. */
   readonly #overdue = new Map<number, RetainedCheckpoint>();
 
@@ -34,6 +37,30 @@ export class StateFileRegistry {
     }
     this.#filesByCheckpoint.set(manifest.checkpointId, files);
     return newBytes;
+  }
+
+  /** A retained checkpoint could not be read, so that nobody knows what it refers to. */
+  markIncomplete(): void {
+    this.#isComplete = false;
+  }
+
+  /**
+   * Deletes what attempts before this one have left and no retained checkpoint refers to. When this one owns the chain and
+   * has completed a checkpoint. Never throws.
+   */
+  async removeOrphans(attempt: number): Promise<void> {
+    if (!this.#isComplete) return;
+    const { storage, prefix } = this.#store;
+    try {
+      const orphans = (await storage.list(`${prefix}/`)).flatMap(({ key }) => {
+        const match = NAME_WITH_ATTEMPT.exec(key.slice(prefix.length));
+        const writer = Number(match?.slice(1).find((text) => text !== undefined));
+        return writer < attempt && !this.#store.isRetained(key) && !this.#isReferenced(key) ? [key] : [];
+      });
+      if (orphans.length > 0) await storage.delete(orphans);
+    } catch (error) {
+      this.#logger.warn('files of earlier attempts could not be removed', { reason: (error as Error).message });
+    }
   }
 
   /** Keeps a checkpoint's files until `unhold`, whatever is released. For a savepoint that is copied from it. */

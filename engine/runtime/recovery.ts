@@ -144,6 +144,7 @@ export class Recovery {
       try {
         stateFiles.register(await this.#store.read(checkpointId));
       } catch (error) {
+        stateFiles.markIncomplete();
         this.#options.environment.logger.warn(`retained checkpoint ${checkpointId} cannot be read`, {
           reason: String(error),
         });

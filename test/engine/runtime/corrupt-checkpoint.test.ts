@@ -116,19 +116,47 @@ test('a damaged pointer ends the job at once', async () => {
   expect(job.execution.status).toMatchObject({ state: 'failed', restartCount: 0 });
 });
 
+/** Keys of manifests and state files that no retained checkpoint names. */
+async function orphans(files: MemoryFileSystem): Promise<string[]> {
+  const paths = (await files.list(CHAIN)).map(({ path }) => path);
+  const pointer = JSON.parse(Buffer.from(await files.read(`${CHAIN}/latest`)).toString());
+  const retained: string[] = pointer.retained.map(
+    (entry: { checkpointId: number; attempt: number }) => `chk-${entry.checkpointId}-${entry.attempt}.json`,
+  );
+  const texts = await Promise.all(
+    retained.map(async (name) => Buffer.from(await files.read(`${CHAIN}/${name}`)).toString()),
+  );
+  return paths.filter(
+    (path) => path !== 'latest' && !retained.includes(path) && !texts.some((text) => text.includes(`/${path}"`)),
+  );
+}
+
 test('files of checkpoints that are no longer retained are removed', async () => {
   const job = start(new CollectedRows(), { retainedCheckpoints: 2, parallelism: 2 });
   await job.environment.run(job.execution.result);
-  const manifests = (await job.files.list(CHAIN)).filter(({ path }) => path.startsWith('chk-'));
-  expect(manifests).toHaveLength(2);
-  const named = await Promise.all(
-    manifests.map(async ({ path }) => Buffer.from(await job.files.read(`${CHAIN}/${path}`)).toString()),
-  );
-  const state = (await job.files.list(`${CHAIN}/state`)).filter(({ path }) => !path.includes('fold'));
-  expect(state.length).toBeGreaterThan(0);
-  for (const { path } of state)
-    expect(
-      named.some((text) => text.includes(path)),
-      path,
-    ).toBe(true);
+  // What was folded after the last checkpoint is nobody's yet.
+  expect((await orphans(job.files)).filter((path) => !path.includes('fold'))).toEqual([]);
+});
+
+test('what dead attempts have left is removed when a later one has completed a checkpoint', async () => {
+  const files = await crashed();
+  await files.write(`${CHAIN}/chk-4-1.json`, Buffer.from('put, never named by the pointer'));
+  await files.write(`${CHAIN}/state/1/count-0/4-op1-kg0-32768-delta-000-12345678.state`, Buffer.from('x'));
+  expect(await orphans(files)).toHaveLength(2);
+  const job = start(new CollectedRows(), { files, seed: 2, restart: { kind: 'none' } });
+  await job.environment.advance(70);
+  expect(job.execution.status.checkpoints.completedCount).toBe(1);
+  expect((await orphans(files)).filter((path) => !path.includes('fold'))).toEqual([]);
+  // And nothing that is needed is gone.
+  expect((await goOn(files)).log).toEqual([]);
+});
+
+test('nothing is removed as long as a retained checkpoint cannot be read', async () => {
+  const files = await crashed();
+  files.tear(`${CHAIN}/chk-2-1.json`, 10);
+  await files.write(`${CHAIN}/state/1/count-0/4-op1-kg0-32768-delta-000-12345678.state`, Buffer.from('x'));
+  const job = start(new CollectedRows(), { files, seed: 2 });
+  await job.environment.advance(70);
+  expect(job.log).toEqual([expect.stringContaining('retained checkpoint 2 cannot be read')]);
+  expect(await orphans(files)).toContain('state/1/count-0/4-op1-kg0-32768-delta-000-12345678.state');
 });
