@@ -5,6 +5,7 @@ import { KeyImage } from './key-image.ts';
 import { KeyProbe } from './key-probe.ts';
 import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
+import type { Segment } from './segment.ts';
 import {
   ENTRY_DEAD,
   ENTRY_DECODED,
@@ -16,7 +17,6 @@ import {
   entryBytes,
   offsetOf,
   refOf,
-  Segment,
   SEGMENT_BYTES_MAX,
   segmentIdOf,
   SEGMENTS_MAX,

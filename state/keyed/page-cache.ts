@@ -10,11 +10,11 @@ import { PageParts } from './page-parts.ts';
 import { NO_PAGE, Page } from './page.ts';
 import { PassingPage } from './passing-page.ts';
 import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
+import type { OnSpill } from './spill-batch.ts';
+import { SpillQueue } from './spill-queue.ts';
 import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
 import type { TimeIndex } from './time-index.ts';
 
-/** Bytes of spilled pages on their way to the store at most; then records wait for it. */
-const SPILL_IN_FLIGHT_BYTES_MAX = 32 << 20;
 /** What a decoded page costs on the heap: its objects, and so much per encoded byte. */
 const PAGE_OVERHEAD_BYTES = 400;
 const HEAP_BYTES_PER_ENCODED_BYTE = 4;
@@ -60,11 +60,7 @@ export class PageCache {
   #isSealed = false;
   #pin = 1;
   #loading: Page[] = [];
-  #spillInFlightBytes = 0;
-  /** Bytes in flight whose arrival was waited for by a blocking read, though their promises have not told yet. */
-  #blockedAtBytes = 0;
-  #spillsInFlight: Promise<void> = Promise.resolve();
-  #failure: Error | undefined = undefined;
+  readonly #spills: SpillQueue;
   /** Running average of encoded bytes of a page, for the estimate of new ones. */
   #encodedBytesAverage = 64;
   /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
@@ -75,12 +71,13 @@ export class PageCache {
   readonly #victims: Page[] = [];
   #hashes: Int32Array = new Int32Array(1024);
   #candidates: Int32Array = new Int32Array(1024);
-  readonly #onSpill: (batch: readonly PageWrite[], bytes: number) => void = (batch, bytes) => this.#spill(batch, bytes);
+  readonly #onSpill: OnSpill = (batch, bytes) => this.#spills.write(batch, bytes);
 
   constructor(options: PageCacheOptions) {
     this.#codec = options.codec;
     this.#areas = options.areas;
     this.#store = options.store;
+    this.#spills = new SpillQueue(options.store);
     this.#maxParallelism = options.maxParallelism;
     this.#timesBytesMax = options.encodedBytesMax * TIMES_SHARE;
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
@@ -96,7 +93,10 @@ export class PageCache {
       loadedBytesMax: options.decodedBytesMax / 4,
       cursor: options.large.cursor,
       keyOf: (page) => this.passing.keyOf(page),
-      shrink: () => this.#shrinkBlocking(),
+      shrink: () => {
+        this.encoded.shrink(this.#onSpill);
+        this.#spills.waitBlocking();
+      },
     });
   }
 
@@ -236,7 +236,7 @@ export class PageCache {
       if (excess > 0) excess -= index.spill(excess, batch, this.#areas);
     }
     const written = batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
-    if (batch.length > 0) this.#spill(batch, written);
+    if (batch.length > 0) this.#spills.write(batch, written);
   }
 
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
@@ -271,9 +271,8 @@ export class PageCache {
   }
 
   /** Resolves when everything spilled has reached the store; rejects when a write failed. */
-  async spillsDone(): Promise<void> {
-    await this.#spillsInFlight;
-    this.#throwFailure();
+  spillsDone(): Promise<void> {
+    return this.#spills.done();
   }
 
   #settle(pin: number, result: number, isForTimers: boolean): number | Promise<number> {
@@ -281,10 +280,9 @@ export class PageCache {
       this.#fillFaulted(isForTimers);
       this.#evict(pin);
     }
-    this.#blockedAtBytes = 0;
-    if (this.#failure !== undefined) this.#throwFailure();
+    this.#spills.check();
     if (this.#loading.length > 0) return this.#load(result);
-    if (this.#spillInFlightBytes > SPILL_IN_FLIGHT_BYTES_MAX) return this.spillsDone().then(() => result);
+    if (this.#spills.isFull) return this.#spills.done().then(() => result);
     return result;
   }
 
@@ -396,32 +394,6 @@ export class PageCache {
     if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     if (byteCount > 0) this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
     return byteCount;
-  }
-
-  /** Brings the encoded tier back into its budget while user code runs, which cannot wait for the store otherwise. */
-  #shrinkBlocking(): void {
-    this.encoded.shrink(this.#onSpill);
-    if (this.#spillInFlightBytes - this.#blockedAtBytes <= SPILL_IN_FLIGHT_BYTES_MAX) return;
-    // Answered when all writes before it are.
-    this.#store.getManyBlocking([]);
-    this.#blockedAtBytes = this.#spillInFlightBytes;
-  }
-
-  #spill(batch: readonly PageWrite[], bytes: number): void {
-    this.#spillInFlightBytes += bytes;
-    const written = this.#store.write(batch).then(
-      () => {
-        this.#spillInFlightBytes -= bytes;
-      },
-      (error: unknown) => {
-        this.#failure ??= error as Error;
-      },
-    );
-    this.#spillsInFlight = Promise.all([this.#spillsInFlight, written]).then(() => undefined);
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure;
   }
 }
 
