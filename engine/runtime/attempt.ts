@@ -121,7 +121,11 @@ class TaskBuilder {
       recordsPerPoll: this.#context.batchRecords,
       inputs: plan.channels
         .filter((channel) => channel.targetTaskId === taskId)
-        .map((channel) => ({ channel: this.#channels[channel.channelId]!, inputIndex: channel.inputIndex })),
+        .map((channel) => ({
+          channel: this.#channels[channel.channelId]!,
+          inputIndex: channel.inputIndex,
+          isKeyed: graph.edges[channel.edgeId]!.partitioning.kind === 'hash',
+        })),
       inputCount: graph.vertices[this.#subtask.vertexId]!.inputCount,
       outputs: this.#outputs,
       keyedState,

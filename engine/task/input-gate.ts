@@ -5,6 +5,8 @@ import type { BarrierAligner } from './barrier-aligner.ts';
 export interface GateChannel {
   readonly channel: Channel;
   readonly inputIndex: number;
+  /** Its records carry keys. On other channels of a keyed task (a broadcast) there is no current key. */
+  readonly isKeyed: boolean;
 }
 
 /**

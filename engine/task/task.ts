@@ -34,7 +34,8 @@ export class Task {
   readonly #listener: TaskListener;
   readonly #head: ChainedOperator;
   readonly #headTimers: TaskTimerService;
-  readonly #records: RecordLoop;
+  readonly #keyedRecords: RecordLoop;
+  readonly #unkeyedRecords: RecordLoop;
   readonly #time: TimeWork;
   readonly #blocks: OperatorBlocks;
   readonly #gate: InputGate;
@@ -76,7 +77,8 @@ export class Task {
     this.#outputs = options.outputs;
     this.#recordsPerPoll = options.recordsPerPoll;
     this.#recordsIn = options.metrics.counter('numRecordsIn');
-    this.#records = createRecordLoop(this.#head.operator, options.keyedState, options.inputCount);
+    this.#keyedRecords = createRecordLoop(this.#head.operator, options.keyedState, options.inputCount);
+    this.#unkeyedRecords = createRecordLoop(this.#head.operator, undefined, options.inputCount);
     this.#time = new TimeWork({
       environment: options.environment,
       head: this.#head,
@@ -272,7 +274,7 @@ export class Task {
   #prepareBatch(): void {
     const batch = this.#batch!;
     const keyedState = this.keyedState;
-    if (keyedState === undefined) {
+    if (keyedState === undefined || !this.#gate.channels[this.#batchChannelIndex]!.isKeyed) {
       this.#preparedTo = batch.length;
       this.#runPrepared();
       return;
@@ -290,11 +292,11 @@ export class Task {
   /** Processes records [batchFrom, preparedTo) of the current batch. */
   #runPrepared(): void {
     const batch = this.#batch!;
-    const { inputIndex, channel } = this.#gate.channels[this.#batchChannelIndex]!;
+    const { inputIndex, channel, isKeyed } = this.#gate.channels[this.#batchChannelIndex]!;
     const from = this.#batchFrom;
     const to = this.#preparedTo;
     this.#batchFrom = to;
-    this.#records.run(batch, from, to, inputIndex);
+    (isKeyed ? this.#keyedRecords : this.#unkeyedRecords).run(batch, from, to, inputIndex);
     if (to < batch.length) return;
     this.#batch = undefined;
     channel.release(batch);

@@ -279,3 +279,27 @@ test('the final checkpoint of a bounded job names no split and is marked as fina
   );
   expect(pageCounts.reduce((sum: number, count: number) => sum + count, 0)).toBe(200);
 });
+
+test('a checkpoint that expires names the task that holds it up and the channel that is waited for', async () => {
+  const gate = gatedSink(new CollectedRows());
+  gate.close();
+  const job = startVirtualJob({
+    checkpointTimeout: '10s',
+    batchRecords: 1,
+    build(env) {
+      numbers(env, 'numbers', { countPerSplit: 'unbounded' })
+        .rebalance()
+        .map((n) => n, { name: 'slow-map' })
+        .rebalance()
+        .map(String, { name: 'text' })
+        .sinkTo(gate.sink, { uid: 'out' });
+    },
+  });
+  await job.environment.advance(100);
+  const expired = job.execution.triggerCheckpoint();
+  expired.catch(() => {}); // Looked at below.
+  await job.environment.advance(10_000);
+  await expect(expired).rejects.toThrow(
+    "checkpoint 1 expired after 10000 ms; not acknowledged by 'slow-map', 'text -> out'",
+  );
+});
