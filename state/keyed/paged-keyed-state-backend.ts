@@ -73,6 +73,9 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
   const large = new LargeContext(new PageCursor(), options.cache.splitBytes);
   const codec = new PageCodec(options.operatorUid, large);
   const files = filesOfRange(options.restoreFiles, options.keyGroupStart, options.keyGroupEnd);
+  // Another attempt may have used the store under the same number.
+  const { start, end } = new StoreAreas(options.storeOperatorId).all();
+  await options.store.deleteRange(start, end);
   const backend = new PagedKeyedStateBackend(options, { codec, large, files });
   if (files.length > 0) {
     const { operatorUid, maxParallelism, storage } = options;

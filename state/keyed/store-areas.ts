@@ -22,6 +22,15 @@ export class StoreAreas {
     this.operatorId = operatorId;
   }
 
+  /** Bounds of everything of the operator. */
+  all(): { readonly start: Uint8Array; readonly end: Uint8Array } {
+    const start = Buffer.alloc(2);
+    start.writeUInt16BE(this.operatorId, 0);
+    const end = Buffer.alloc(3, 0xff);
+    end.writeUInt16BE(this.operatorId, 0);
+    return { start, end };
+  }
+
   pageKey(keyGroup: number, hash: number, buffer: Buffer, offset: number, length: number): Uint8Array {
     const key = Buffer.allocUnsafe(PAGE_PREFIX_BYTES + length);
     this.#prefix(key, AREA_PAGES);

@@ -3,11 +3,16 @@
  * Run: npx node test/bench/state.bench.ts [case]    Unit: ns per record, CPU of the process    Sizes: below (tiny when
  * TIDEMARK_BENCH=test)
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createKeyedStateBackend, type PagedKeyedStateBackend } from '../../state/keyed/paged-keyed-state-backend.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import { record } from '../../state/schema/record.ts';
 import { float64, long, string, timestampMs } from '../../state/schema/scalars.ts';
 import { HeapPageStore } from '../../state/store/heap-page-store.ts';
+import type { PageStore } from '../../state/store/page-store.ts';
+import { openRocksDbPageStore } from '../../state/store/rocksdb-page-store.ts';
 import { MemoryStorage } from '../state/keyed/memory-storage.ts';
 
 const IS_TEST = process.env['TIDEMARK_BENCH'] === 'test';
@@ -33,6 +38,8 @@ interface Sizes {
   readonly encodedMb: number;
 }
 
+let store: PageStore = new HeapPageStore();
+
 async function open(sizes: Sizes): Promise<{ backend: PagedKeyedStateBackend; storage: MemoryStorage }> {
   const storage = new MemoryStorage();
   const backend = await createKeyedStateBackend({
@@ -40,7 +47,7 @@ async function open(sizes: Sizes): Promise<{ backend: PagedKeyedStateBackend; st
     maxParallelism: MAX_PARALLELISM,
     keyGroupStart: 0,
     keyGroupEnd: MAX_PARALLELISM,
-    store: new HeapPageStore(),
+    store,
     storeOperatorId: 0,
     storage,
     restoreFiles: [],
@@ -264,6 +271,13 @@ const CASES: Record<string, () => Promise<void>> = {
   wide: () => counter(1_000_000, { decodedMb: 64, encodedMb: 256, decodedPagesMax: 100_000 }),
   wide4k: () => counter(1_000_000, { decodedMb: 64, encodedMb: 256, decodedPagesMax: 4_096 }),
   wide16k: () => counter(1_000_000, { decodedMb: 64, encodedMb: 256, decodedPagesMax: 16_384 }),
+  wideRocks: async () => {
+    const path = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
+    store = await openRocksDbPageStore({ directory: join(path, 'store') });
+    await counter(1_000_000, { decodedMb: 64, encodedMb: 16, decodedPagesMax: 10_000 });
+    await store.close();
+    rmSync(path, { recursive: true, force: true });
+  },
   wideSpilled: () => counter(1_000_000, { decodedMb: 64, encodedMb: 16, decodedPagesMax: 10_000 }),
   snapshot: snapshots,
 };
