@@ -15,7 +15,7 @@ export interface TestEnds {
 }
 
 /** Names by which a test may call a node. */
-export function isCalled(node: StreamNode, name: string): boolean {
+function isCalled(node: StreamNode, name: string): boolean {
   return node.uid === name || node.name === name;
 }
 

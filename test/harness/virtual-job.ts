@@ -19,7 +19,7 @@ export interface VirtualJobOptions extends Partial<Omit<RuntimeOptions, 'environ
   readonly startMs?: number | undefined;
   /** See `VirtualEnvironment`. */
   readonly lookMs?: number | undefined;
-  /** Folder of the checkpoints. Default `CHECKPOINT_ROOT`. */
+  /** Folder of the checkpoints. Default `/checkpoints`. */
   readonly checkpointRoot?: string | undefined;
   /** Where the job starts from when its checkpoint folder is empty. */
   readonly savepointRoot?: string | undefined;
@@ -38,7 +38,7 @@ export interface VirtualJob {
 }
 
 /** Where checkpoints are unless told otherwise. */
-export const CHECKPOINT_ROOT = '/checkpoints';
+const CHECKPOINT_ROOT = '/checkpoints';
 
 /**
  * Starts a job on a virtual clock, its checkpoints in files in memory. Nothing moves until the environment is told to:

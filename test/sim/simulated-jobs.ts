@@ -74,7 +74,7 @@ const total: AggregateFunction<Reading, { sum: number; count: number }, { sum: n
 };
 
 /** Union, filter, windows, and a second stage of windows over their results, with a side output beside. */
-export const windowsJob: SimulatedJob = {
+const windowsJob: SimulatedJob = {
   name: 'windows',
   sinkUids: ['per-user', 'per-window', 'odd'],
   build(env, sink) {
@@ -122,7 +122,7 @@ export const windowsJob: SimulatedJob = {
 };
 
 /** All kinds of keyed state, timers set and moved, and many keys beside a few hot ones. */
-export const statesJob: SimulatedJob = {
+const statesJob: SimulatedJob = {
   name: 'states',
   sinkUids: ['summaries'],
   build(env, sink) {
@@ -164,7 +164,7 @@ export const statesJob: SimulatedJob = {
 };
 
 /** Two keyed inputs of different length that meet in shared state, and a stream that is dealt out in between. */
-export const joinJob: SimulatedJob = {
+const joinJob: SimulatedJob = {
   name: 'join',
   sinkUids: ['pairs'],
   build(env, sink) {
