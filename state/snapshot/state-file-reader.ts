@@ -15,7 +15,7 @@ import {
 import type { StateFile } from './state-file.ts';
 
 /** Files up to this size are fetched whole. */
-const WHOLE_BYTES_MAX = 4 << 20;
+const WHOLE_BYTES_MAX = 1 << 20;
 /** Bytes per request otherwise. */
 const CHUNK_BYTES = 1 << 20;
 const FIRST_BYTES = 1 << 16;
