@@ -1,5 +1,5 @@
 import type { Environment, TimerHandle } from '../base/environment.ts';
-import { ExternalError, OwnershipLostError, type TidemarkError } from '../base/errors.ts';
+import { type ErrorCode, ExternalError, OwnershipLostError, TidemarkError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import type { Json } from '../task/source.ts';
@@ -100,6 +100,7 @@ export class CheckpointCoordinator {
   #pending: PendingCheckpoint | undefined;
   #timer: TimerHandle | undefined;
   #failuresInRow = 0;
+  #lastFailureCode: ErrorCode | undefined;
   #isSuspended = false;
   #hasRemovedOrphans = false;
   #isStopped = false;
@@ -352,7 +353,12 @@ export class CheckpointCoordinator {
     pending.timeout.cancel();
     this.statistics.failedCount++;
     this.#failuresInRow++;
-    this.#logger.warn(error.message, { error: error.cause });
+    const code = error.cause instanceof TidemarkError ? error.cause.code : undefined;
+    // The first failure of an outage says why and what to do, its repetitions only that it goes on.
+    if (this.#failuresInRow > 1 && code !== undefined && code === this.#lastFailureCode)
+      this.#logger.warn(`${error.message}: ${code} again`);
+    else this.#logger.warn(error.message, { error: error.cause });
+    this.#lastFailureCode = code;
     pending.reject(error);
     if (this.#failuresInRow > this.#options.tolerableFailures) this.#onFatal(error);
   }

@@ -217,6 +217,9 @@ class JobRun {
 
   async #printSummary(execution: JobExecution, companion: JobCompanion | undefined, isFinal: boolean): Promise<void> {
     if (companion?.summary === undefined) return;
+    const { state } = execution.status;
+    // Of a job that has not got into its run there is nothing to tell.
+    if (isFinal ? state === 'canceled' : state !== 'running') return;
     try {
       const lines = await companion.summary(execution.attemptMetrics, isFinal);
       if (lines.length === 0) return;

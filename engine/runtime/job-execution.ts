@@ -178,7 +178,7 @@ export class JobExecution {
       } catch (failure) {
         error = failure;
       }
-      const isKnown = describeError(error) === describeError(this.#lastFailure);
+      const isKnown = gistOf(error) === gistOf(this.#lastFailure);
       this.#lastFailure = error;
       const delayMs = isRestartable(error) ? this.#restart.onFailure(this.#environment) : undefined;
       if (delayMs === undefined || this.#isPromised(this.#stopRequest)) {
@@ -281,6 +281,13 @@ export class JobExecution {
 }
 
 const NO_METRICS = new MetricGroup();
+
+/** What an error comes down to: what to do about it, else what it says but for figures. */
+function gistOf(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof TidemarkError && cause.hint !== undefined) return `${cause.code}: ${cause.hint}`;
+  return describeError(error).replaceAll(/\d+/g, '#');
+}
 
 /**
  * Whether trying again can help: not after a wrong definition, not after another attempt has taken over, and not after an

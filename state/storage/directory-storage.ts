@@ -173,7 +173,12 @@ export class DirectoryStorage implements ObjectStorage {
     const path = `${folder}/${this.#environment.newId()}`;
     await this.#makeParent(path);
     await this.#sweep(folder);
-    await this.#files.write(path, bytes);
+    try {
+      await this.#files.write(path, bytes);
+    } catch (error) {
+      await this.#files.remove(path).catch(() => {}); // A disk that is full has no room for a part of it either.
+      throw error;
+    }
     return path;
   }
 
