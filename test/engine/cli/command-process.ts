@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { createNodeEnvironment } from '../../../engine/base/environment-node.ts';
 
 export const ROOT: string = fileURLToPath(new URL('../../..', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../engine/cli/main.ts', import.meta.url));
@@ -19,7 +20,7 @@ export class CommandProcess {
   constructor(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, [MAIN, ...args], {
       cwd: ROOT,
-      env: { ...process.env, ...variables },
+      env: { ...createNodeEnvironment().variables, ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     CommandProcess.#running.add(this);
