@@ -113,8 +113,8 @@ export class HttpSchemaRegistry implements SchemaRegistry {
       if (attempt === ATTEMPTS_MAX) {
         throw new ExternalError(
           'CONNECTION',
-          `${this.description} does not answer ${path}: ${(failure as Error).message}`,
-          { cause: failure },
+          `${this.description} does not answer ${path}: ${reasonOf(failure as Error)}`,
+          { cause: failure, hint: 'Check the address of the registry, and that it is up.' },
         );
       }
     }
@@ -131,6 +131,11 @@ export class HttpSchemaRegistry implements SchemaRegistry {
     }
     throw new ExternalError('CONNECTION', what, { retryable: status === 408 || status === 429 });
   }
+}
+
+/** Fetch keeps what happened in the cause. */
+function reasonOf(failure: Error): string {
+  return failure.cause instanceof Error ? `${failure.message}: ${failure.cause.message}` : failure.message;
 }
 
 /** Replaces the first mention of a type's full name by the type. */
