@@ -29,10 +29,19 @@ export interface CheckpointParticipants {
   /** The channel names that a task still waits for, when it is aligning this checkpoint. For messages. */
   waitingFor(taskId: number, checkpointId: number): string | undefined;
   trigger(barrier: Barrier): void;
+  /** Whether a task is still writing what a barrier has cut. */
+  isSnapshotting(): boolean;
   /** State of the split enumerators, by source uid. */
   snapshotEnumerators(checkpointId: number): Readonly<Record<string, Json>>;
   notifyComplete(checkpointId: number): void;
   isFinished(): boolean;
+}
+
+export interface CheckpointKind {
+  /** True writes all state into new files (savepoints). */
+  readonly isFull?: boolean | undefined;
+  /** True: the job stops with it, and sources emit nothing behind it. */
+  readonly isLast?: boolean | undefined;
 }
 
 export interface CheckpointOptions {
@@ -100,6 +109,7 @@ export class CheckpointCoordinator {
   #pending: PendingCheckpoint | undefined;
   #timer: TimerHandle | undefined;
   #failuresInRow = 0;
+  #lastExpiryMs = -Infinity;
   #lastFailureCode: ErrorCode | undefined;
   #isSuspended = false;
   #hasRemovedOrphans = false;
@@ -162,13 +172,12 @@ export class CheckpointCoordinator {
   /**
    * Takes a checkpoint now; waits for one that is under way first.
    *
-   * @param isFull true writes all state into new files (savepoints).
    * @throws ExternalError CHECKPOINT_FAILED with the reason.
    */
-  async trigger(isFull: boolean = false): Promise<CompletedCheckpoint> {
-    while (this.#pending !== undefined) await this.#environment.scheduler.delay(1);
+  async trigger(kind: CheckpointKind = {}): Promise<CompletedCheckpoint> {
+    while (this.#isBusy()) await this.#environment.scheduler.delay(1);
     if (this.#isStopped) throw new ExternalError('CANCELED', 'the attempt has stopped');
-    return await this.#begin(isFull);
+    return await this.#begin(kind);
   }
 
   acknowledge(taskId: number, checkpointId: number, acknowledgement: TaskAcknowledgement): void {
@@ -206,13 +215,13 @@ export class CheckpointCoordinator {
 
   async #onTimer(): Promise<void> {
     const { intervalMs, minPauseMs } = this.#options;
-    if (this.#pending !== undefined || this.#commits.pendingCount > PENDING_COMMITS_MAX) {
+    if (this.#isBusy() || this.#commits.pendingCount > PENDING_COMMITS_MAX) {
       this.#schedule(Math.max(10, minPauseMs));
       return;
     }
     const startedMs = this.#environment.clock.monotonicMs();
     try {
-      await this.#begin(false);
+      await this.#begin({});
     } catch {
       // Counted and logged where it failed.
     }
@@ -220,9 +229,20 @@ export class CheckpointCoordinator {
     this.#schedule(Math.max(minPauseMs, (intervalMs ?? 0) - elapsedMs));
   }
 
-  #begin(isFull: boolean): Promise<CompletedCheckpoint> {
+  /**
+   * A checkpoint is under way, or tasks are still at one that has expired: they take one at a time. What hangs is not
+   * waited for longer than a checkpoint may take, so that it is counted as failed in the end.
+   */
+  #isBusy(): boolean {
+    if (this.#isStopped) return false;
+    if (this.#pending !== undefined) return true;
+    const sinceExpiryMs = this.#environment.clock.monotonicMs() - this.#lastExpiryMs;
+    return sinceExpiryMs < this.#options.timeoutMs && this.#participants.isSnapshotting();
+  }
+
+  #begin({ isFull = false, isLast = false }: CheckpointKind): Promise<CompletedCheckpoint> {
     const checkpointId = this.#nextId++;
-    const barrier: Barrier = { tag: 'barrier', checkpointId, isFull };
+    const barrier: Barrier = { tag: 'barrier', checkpointId, isFull, isLast };
     const { promise, resolve, reject } = Promise.withResolvers<CompletedCheckpoint>();
     this.#pending = {
       barrier,
@@ -243,6 +263,7 @@ export class CheckpointCoordinator {
   #onTimeout(checkpointId: number): void {
     const pending = this.#pending;
     if (pending === undefined || pending.barrier.checkpointId !== checkpointId) return;
+    this.#lastExpiryMs = this.#environment.clock.monotonicMs();
     const reasons = [...pending.waitingTaskIds].map((taskId) => {
       const channels = this.#participants.waitingFor(taskId, checkpointId);
       return `'${this.#participants.taskName(taskId)}'${channels === undefined ? '' : ` waits for the barrier from ${channels}`}`;

@@ -19,6 +19,8 @@ export interface Barrier {
   readonly checkpointId: number;
   /** True for savepoints: every task writes all of its state into new files. */
   readonly isFull: boolean;
+  /** True when the job stops with this checkpoint: sources emit nothing behind it. */
+  readonly isLast: boolean;
 }
 
 /** Nothing follows on this channel. */

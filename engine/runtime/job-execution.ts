@@ -139,7 +139,7 @@ export class JobExecution {
   async savepoint(target: ObjectStorage): Promise<CheckpointManifest> {
     const attempt = this.#attemptInRun();
     await checkSavepointTarget(target);
-    const { manifest } = await attempt.triggerCheckpoint(true);
+    const { manifest } = await attempt.triggerCheckpoint({ isFull: true });
     await attempt.writeSavepoint(manifest, target);
     return manifest;
   }
@@ -258,12 +258,23 @@ export class JobExecution {
     savepoint: ObjectStorage | undefined,
   ): Promise<JobResult> {
     running.suspendCheckpoints();
-    const { manifest } = await Promise.race([running.triggerCheckpoint(savepoint !== undefined), running.failed]);
-    if (savepoint === undefined) await running.commitsDrained();
-    else await running.writeSavepoint(manifest, savepoint);
+    const kind = { isFull: savepoint !== undefined, isLast: true };
+    const { manifest } = await Promise.race([running.triggerCheckpoint(kind), running.failed]);
+    if (savepoint !== undefined) await running.writeSavepoint(manifest, savepoint);
+    else if (this.#isPromised(this.#stopRequest) || state === 'finished') await running.commitsDrained();
+    else await this.#commitsDrainedSoon(running);
     this.#savepointWritten = savepoint;
     this.#state = state;
     return { state, lastCheckpointId: manifest.checkpointId };
+  }
+
+  /** A sink that is down does not keep a job from stopping: what it lacks stands in the checkpoint. */
+  async #commitsDrainedSoon(running: RunningAttempt): Promise<void> {
+    const late = Promise.withResolvers<'late'>();
+    const timer = this.#environment.scheduler.setTimer(STOP_COMMITS_MS_MAX, () => late.resolve('late'));
+    const outcome = await Promise.race([running.commitsDrained(), late.promise]).finally(() => timer.cancel());
+    if (outcome !== 'late') return;
+    this.#environment.logger.warn('stopped before a sink had committed its last results; the next start commits them');
   }
 
   #canceled(): JobResult {
@@ -281,6 +292,8 @@ export class JobExecution {
 }
 
 const NO_METRICS = new MetricGroup();
+/** How long a stop waits for sinks to commit, milliseconds. */
+const STOP_COMMITS_MS_MAX = 30_000;
 
 /** What an error comes down to: what to do about it, else what it says but for figures. */
 function gistOf(error: unknown): string {

@@ -5,6 +5,7 @@ import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
 import {
   CheckpointCoordinator,
+  type CheckpointKind,
   type CheckpointOptions,
   type CheckpointStatistics,
   type CompletedCheckpoint,
@@ -62,6 +63,8 @@ export class RunningAttempt {
   readonly #coordinator: CheckpointCoordinator;
   #built: readonly BuiltTask[] = [];
   #finishedCount = 0;
+  /** Tasks that are writing what a barrier has cut. */
+  #snapshotCount = 0;
   #failure: { readonly error: unknown } | undefined;
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
@@ -113,6 +116,7 @@ export class RunningAttempt {
         trigger: (barrier) => {
           for (const { task } of this.#built) task.triggerCheckpoint(barrier);
         },
+        isSnapshotting: () => this.#snapshotCount > 0,
         snapshotEnumerators: (checkpointId) =>
           Object.fromEntries([...this.#sources].map(([uid, source]) => [uid, source.snapshot(checkpointId)])),
         notifyComplete: (checkpointId) => this.#notifyComplete(checkpointId),
@@ -151,8 +155,8 @@ export class RunningAttempt {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  triggerCheckpoint(isFull: boolean = false): Promise<CompletedCheckpoint> {
-    return this.#coordinator.trigger(isFull);
+  triggerCheckpoint(kind: CheckpointKind = {}): Promise<CompletedCheckpoint> {
+    return this.#coordinator.trigger(kind);
   }
 
   /** From here on checkpoints are only taken when asked for, so that the next one is the last. */
@@ -236,10 +240,12 @@ export class RunningAttempt {
   #onSnapshot(task: Task, barrier: Barrier): void {
     const built = this.#built[task.taskId]!;
     assert(built.task === task, () => `task ${task.taskId} is not of this attempt`);
-    snapshotTask(built, barrier, {
+    this.#snapshotCount++;
+    const taken = snapshotTask(built, barrier, {
       filePrefix: `${this.#options.checkpointStore.prefix}/state/${this.attempt}`,
       maxParallelism: this.#options.graph.maxParallelism,
-    }).then(
+    }).finally(() => void this.#snapshotCount--);
+    taken.then(
       (acknowledgement) => this.#coordinator.acknowledge(task.taskId, barrier.checkpointId, acknowledgement),
       (error: unknown) => {
         if (error instanceof EpochLostError)

@@ -27,7 +27,7 @@ export async function snapshotTask(
   const { task, vertex } = built;
   const { checkpointId, isFull } = barrier;
   const parts = built.operators.map(({ node, uid, operator, operatorState }) => {
-    operator.snapshotState(checkpointId);
+    operator.snapshotState(checkpointId, isFull);
     const prepared = operator instanceof SinkOperator ? operator.prepared() : undefined;
     const splits =
       operator instanceof SourceOperator ? (operator.reader.snapshotState(checkpointId) as readonly Json[]) : undefined;

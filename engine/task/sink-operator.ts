@@ -49,8 +49,8 @@ export class SinkOperator extends StreamOperator<never> {
     return this.#writer.blockedUntil?.();
   }
 
-  override snapshotState(checkpointId: number): void {
-    const committables = this.#writer.prepareCommit(checkpointId);
+  override snapshotState(checkpointId: number, isFull?: boolean): void {
+    const committables = this.#writer.prepareCommit(checkpointId, isFull);
     committables.catch(() => {}); // Whoever takes them sees the failure.
     this.#epochs = [...this.#epochs, { checkpointId, committables }];
     this.#writerStates = this.#writer.snapshotState?.(checkpointId) ?? [];

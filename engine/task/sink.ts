@@ -42,8 +42,10 @@ export interface SinkWriter<T> {
   /**
    * Ends the epoch: what was written since the last call belongs to this checkpoint. The call itself only cuts; the
    * promise closes, uploads or stages while new records already go to the next epoch.
+   *
+   * @param isFull true for savepoints: nothing may be held over in `snapshotState` that lies in `SinkContext.storage`.
    */
-  prepareCommit(checkpointId: number): Promise<readonly Json[]>;
+  prepareCommit(checkpointId: number, isFull?: boolean): Promise<readonly Json[]>;
   /** Writer state that is carried over the checkpoint (rows held for a larger file). */
   snapshotState?(checkpointId: number): readonly Json[];
   /** State of all writers of the restored checkpoint that fall to this subtask. Called before the first write. */

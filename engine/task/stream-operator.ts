@@ -112,7 +112,7 @@ export abstract class StreamOperator<OUT> {
   prepareSnapshotPreBarrier(_checkpointId: number): void {}
 
   /** Writes operator state into `context.operatorState`; keyed state and timers are taken by the engine. */
-  snapshotState(_checkpointId: number): void {}
+  snapshotState(_checkpointId: number, _isFull?: boolean): void {}
 
   /** The checkpoint is complete and durable. May be lost, may come late: for everything up to this id. */
   notifyCheckpointComplete(_checkpointId: number): void {}

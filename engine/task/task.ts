@@ -52,6 +52,7 @@ export class Task {
   #isFinishing = false;
   #hasFinished = false;
   #isSourceEmpty = false;
+  #isSourceStopped = false;
   #isAwaitingSource = false;
   #hasFailed = false;
   #isClosed = false;
@@ -225,7 +226,10 @@ export class Task {
       if (fetching !== undefined) this.#waitForState(fetching);
       return true;
     }
-    if (this.source !== undefined) return !this.#isSourceEmpty && this.#pollSource(this.source);
+    if (this.source !== undefined) {
+      if (this.#isSourceEmpty || this.#isSourceStopped) return false;
+      return this.#pollSource(this.source);
+    }
     return this.#pollGate();
   }
 
@@ -355,6 +359,7 @@ export class Task {
   #snapshot(barrier: Barrier): void {
     if (barrier.checkpointId <= this.#lastSnapshotId) return;
     this.#lastSnapshotId = barrier.checkpointId;
+    if (barrier.isLast) this.#isSourceStopped = true;
     if (!this.#hasFinished)
       for (const chained of this.chain) chained.operator.prepareSnapshotPreBarrier(barrier.checkpointId);
     this.#listener.onSnapshot(this, barrier);

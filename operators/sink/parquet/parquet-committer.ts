@@ -5,8 +5,8 @@ import type { Json } from '../../../engine/task/source.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import { StagingArea } from '../staged/staging-area.ts';
 import type { CommittedFile, ParquetCommittable } from './committed-file.ts';
-import { checkpointIdOf, manifestKey, manifestPrefix } from './lake-layout.ts';
-import { createManifest, parseManifest, type ParquetManifest } from './manifest.ts';
+import { manifestKey } from './lake-layout.ts';
+import { createManifest, parseManifest, type ParquetManifest, readManifests } from './manifest.ts';
 
 /**
  * Staged rows are kept for this many further commits: recovery may fall back to a checkpoint before the newest, whose
@@ -67,19 +67,20 @@ export class ParquetCommitter implements Committer {
 
   async close(): Promise<void> {}
 
-  /**
-   * Without what an earlier checkpoint has committed: a writer that hears late of its completion hands its files over again.
-   * A completed checkpoint has everything that was closed for it and for failed ones before.
-   */
+  /** Without what an earlier checkpoint has committed: a writer that hears late of its completion hands its files over again. */
   async #notCommitted(
     checkpointId: number,
     parts: readonly ParquetCommittable[],
   ): Promise<readonly ParquetCommittable[]> {
-    if (parts.every((part) => part.checkpointId === checkpointId)) return parts;
-    const keys = (await this.#storage.list(manifestPrefix(this.#context.sinkUid))).map((entry) => entry.key);
-    const committedIds = keys.map(checkpointIdOf).filter((id) => id < checkpointId);
-    const newestId = Math.max(-1, ...committedIds.slice(-1));
-    return parts.filter((part) => part.checkpointId > newestId);
+    const oldestId = Math.min(...parts.map((part) => part.checkpointId));
+    if (oldestId >= checkpointId) return parts;
+    const { sinkUid } = this.#context;
+    const committed = new Set<string>();
+    for (const manifest of await readManifests(this.#storage, { sinkUid, afterCheckpointId: oldestId - 1 })) {
+      if (manifest.tidemark.checkpointId === checkpointId) continue;
+      for (const file of manifest.tidemark.files) committed.add(file.path);
+    }
+    return parts.filter((part) => !committed.has(part.file.path));
   }
 
   /** The manifest is there: by an earlier try of this commit, or by someone else. */

@@ -86,13 +86,14 @@ export class ParquetSinkWriter<T> implements SinkWriter<T> {
     return Promise.race(waiting.map((file) => file.run())).then(() => undefined);
   }
 
-  prepareCommit(checkpointId: number): Promise<readonly Json[]> {
+  prepareCommit(checkpointId: number, isFull: boolean = false): Promise<readonly Json[]> {
     this.#checkpointId = checkpointId;
     const { rollLimits, context } = this.#options;
     const nowMs = context.environment.clock.nowMs();
     const held: OpenPartition<T>[] = [];
     for (const open of [...this.#open.values()].sort((a, b) => (a.partition < b.partition ? -1 : 1))) {
-      if (rollLimits === undefined || this.#isEnding || open.hasReached(rollLimits, nowMs)) {
+      // Parts of held files lie in checkpoint storage, which a savepoint does not take along.
+      if (rollLimits === undefined || isFull || this.#isEnding || open.hasReached(rollLimits, nowMs)) {
         this.#closing.push(this.#close(open));
       } else {
         held.push(open);

@@ -15,6 +15,8 @@ const UPLOADS_MAX = 4;
 export interface StagedEpoch {
   readonly checkpointId: number;
   readonly subtaskIndex: number;
+  /** Attempt of the writer. */
+  readonly attempt: number;
   readonly parts: readonly StagedPart[];
 }
 
@@ -72,7 +74,8 @@ export class StagedEpochs<T> {
       throw error;
     }
     if (uploads.length === 0) return undefined;
-    return { checkpointId, subtaskIndex: this.#context.subtaskIndex, parts: uploads.map((upload) => upload.part) };
+    const { subtaskIndex, attempt } = this.#context;
+    return { checkpointId, subtaskIndex, attempt, parts: uploads.map((upload) => upload.part) };
   }
 
   #cut(): void {

@@ -70,9 +70,10 @@ export class WarehouseCommitter<T> implements Committer {
         return;
       }
       // A writer that hears late of a completed checkpoint hands its rows over again. A loaded checkpoint had everything
-      // that was staged for it and for failed ones before.
-      const { newestCheckpointId } = transaction.ledger;
-      const fresh = epochs.filter((epoch) => epoch.checkpointId > newestCheckpointId);
+      // that was staged for it and for failed ones before. An attempt before the writer's cannot have loaded it: those are
+      // loads of another history, from before the job was taken back to a savepoint.
+      const { newestCheckpointId, newestAttempt } = transaction.ledger;
+      const fresh = epochs.filter((epoch) => epoch.checkpointId > newestCheckpointId || epoch.attempt > newestAttempt);
       const rowCount = await this.#copy(
         transaction,
         fresh.flatMap((epoch) => epoch.parts),

@@ -26,7 +26,7 @@ async function createCoordinator(options: Partial<CheckpointOptions> = {}) {
   const fatal: unknown[] = [];
   const log: string[] = [];
   /** Commits wait for this. */
-  const gate = { isOpen: true };
+  const gate = { isOpen: true, isSnapshotting: false };
   const commits = new CommitQueue({
     environment,
     logger: SILENT_LOGGER,
@@ -65,6 +65,7 @@ async function createCoordinator(options: Partial<CheckpointOptions> = {}) {
       taskName: (taskId) => ['reader', 'counter'][taskId]!,
       waitingFor: (taskId) => (taskId === 1 ? "'reader' subtask 0" : undefined),
       trigger: (barrier) => void triggered.push(barrier),
+      isSnapshotting: () => gate.isSnapshotting,
       snapshotEnumerators: (checkpointId) => ({ clicks: { found: checkpointId } }),
       notifyComplete: (checkpointId) => void log.push(`complete ${checkpointId}`),
       isFinished: () => false,
@@ -100,7 +101,7 @@ test('a checkpoint is complete when every task has acknowledged it; only then si
   const run = await createCoordinator();
   const completed = run.coordinator.trigger();
   await run.environment.advance(10);
-  expect(run.triggered).toEqual([{ tag: 'barrier', checkpointId: 1, isFull: false }]);
+  expect(run.triggered).toEqual([{ tag: 'barrier', checkpointId: 1, isFull: false, isLast: false }]);
   run.acknowledge(1, 1, ['a']);
   run.acknowledge(1, 1, ['a']); // Said twice, counted once.
   await run.environment.advance(10);
@@ -135,7 +136,7 @@ test('what a sink has not committed yet is in the following manifests too', asyn
 test('a checkpoint asked for waits for the one under way', async () => {
   const run = await createCoordinator();
   const first = run.coordinator.trigger();
-  const second = run.coordinator.trigger(true);
+  const second = run.coordinator.trigger({ isFull: true });
   await run.environment.advance(50);
   expect(run.triggered).toHaveLength(1);
   for (const id of [1, 2]) {
@@ -144,7 +145,7 @@ test('a checkpoint asked for waits for the one under way', async () => {
   }
   expect((await first).manifest.checkpointId).toBe(1);
   expect((await second).manifest.checkpointId).toBe(2);
-  expect(run.triggered[1]).toEqual({ tag: 'barrier', checkpointId: 2, isFull: true });
+  expect(run.triggered[1]).toEqual({ tag: 'barrier', checkpointId: 2, isFull: true, isLast: false });
 });
 
 test('periodic checkpoints keep their interval, and the pause between two of them', async () => {
@@ -179,6 +180,29 @@ test('a checkpoint that takes too long is given up, and the message names who ho
   expect(run.store.retained).toEqual([]);
   expect(run.log).toEqual([]);
   expect(run.fatal).toEqual([]);
+});
+
+test('while tasks are still at an expired checkpoint the next one waits, but not for ever', async () => {
+  const run = await createCoordinator({ timeoutMs: 5000 });
+  run.gate.isSnapshotting = true;
+  run.coordinator.trigger().catch(() => {});
+  await run.environment.advance(5000);
+  const second = run.coordinator.trigger();
+  await run.environment.advance(100);
+  expect(run.triggered).toHaveLength(1);
+  run.gate.isSnapshotting = false;
+  await run.environment.advance(10);
+  expect(run.triggered).toHaveLength(2);
+  for (const taskId of [0, 1]) run.acknowledge(taskId, 2);
+  await run.environment.run(second);
+  await run.environment.advance(5000);
+
+  run.gate.isSnapshotting = true;
+  run.coordinator.trigger().catch(() => {});
+  await run.environment.advance(5000);
+  run.coordinator.trigger().catch(() => {});
+  await run.environment.advance(5010);
+  expect(run.triggered).toHaveLength(4);
 });
 
 test('too many failures in a row end the attempt; a success in between starts the count anew', async () => {

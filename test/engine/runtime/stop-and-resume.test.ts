@@ -290,3 +290,43 @@ test('a running job can be asked for a checkpoint; a job that is not running say
   expect(manifest).toMatchObject({ checkpointId: 1, attempt: 1, isFinal: false, kind: 'checkpoint' });
   expect(job.execution.status.checkpoints).toMatchObject({ completedCount: 1, lastCheckpointId: 1 });
 });
+
+test('nothing is emitted behind the last checkpoint, also while its results wait to be committed', async () => {
+  const written: string[] = [];
+  let isDown = true;
+  const committed: number[] = [];
+  const build = countJob(
+    () => ({
+      description: 'at once, and slow to commit',
+      createWriter: () => ({
+        write: (row) => void written.push(row),
+        prepareCommit: (checkpointId) => Promise.resolve([checkpointId]),
+        close: () => Promise.resolve(),
+      }),
+      createCommitter: () => ({
+        commit: async (checkpointId) => {
+          if (isDown) throw new ExternalError('CONNECTION', 'the sink is down');
+          committed.push(checkpointId);
+        },
+        close: () => Promise.resolve(),
+      }),
+    }),
+    { countPerSplit: COUNT, recordsPerSecond: 1000 },
+  );
+  const first = startVirtualJob({ build });
+  await first.environment.advance(100);
+  const startMs = first.environment.clock.nowMs();
+  const stopped = await first.environment.run(first.execution.stop());
+  // A sink that is down keeps the stop for half a minute, not for ever.
+  expect(stopped.state).toBe('stopped');
+  expect(first.environment.clock.nowMs() - startMs).toBeGreaterThanOrEqual(30_000);
+  expect(first.log.at(-1)).toMatch(/the next start commits them/);
+  expect(committed).toEqual([]);
+
+  isDown = false;
+  const second = startVirtualJob({ build, files: first.files, seed: 2 });
+  await second.environment.run(second.execution.result);
+  expect(committed[0]).toBe(stopped.lastCheckpointId);
+  // Each row once: what was written at once was in the last checkpoint, and nothing came behind it.
+  expect(written.toSorted()).toEqual(expectedCounts(COUNT));
+});

@@ -137,6 +137,61 @@ test('a roll policy holds files over checkpoints; age, rows and the end of the i
   );
 });
 
+test('a full checkpoint closes held files: a savepoint takes no parts of them along', async () => {
+  const { environment, sink, context } = testCreateLake({ rollPolicy: { rows: 100 } });
+  await environment.run(
+    (async () => {
+      const writer = await sink.createWriter(context());
+      writer.write({ n: 1 }, 0, INSERT);
+      expect(await writer.prepareCommit(1)).toEqual([]);
+      expect(writer.snapshotState!(1)).toHaveLength(1);
+      writer.write({ n: 2 }, 0, INSERT);
+      expect(await writer.prepareCommit(2, true)).toMatchObject([{ file: { rows: 2 } }]);
+      expect(writer.snapshotState!(2)).toEqual([]);
+    })(),
+  );
+});
+
+test('a file of the same name is never replaced: the later one gets a name of its own', async () => {
+  const { environment, lake, sink, context } = testCreateLake();
+  await environment.run(
+    (async () => {
+      for (const n of [1, 2]) {
+        // Another checkpoint folder, so attempt and checkpoint begin anew.
+        const writer = await sink.createWriter(context());
+        writer.write({ n }, 0, INSERT);
+        const committables = await writer.prepareCommit(1);
+        if (n === 1) await (await sink.createCommitter!(context())).commit(1, committables);
+      }
+      const [manifest] = await readManifests(lake);
+      const committed = manifest!.tidemark.files[0]!;
+      expect((await lake.get(committed.path))!.bytes.length).toBe(committed.bytes);
+      expect(await keysOf(lake, 'part-')).toHaveLength(2);
+    })(),
+  );
+});
+
+test('an epoch of a failed checkpoint is committed although another history has committed its id', async () => {
+  const { environment, lake, sink, context } = testCreateLake();
+  await environment.run(
+    (async () => {
+      const before = await sink.createWriter(context({ attempt: 1 }));
+      before.write({ n: 1 }, 0, INSERT);
+      await (await sink.createCommitter!(context())).commit(6, await before.prepareCommit(6));
+      // Taken back to checkpoint 5: its own checkpoint 6 failed, so 7 brings both.
+      const after = await sink.createWriter(context({ attempt: 2 }));
+      const epochs = [];
+      for (const id of [6, 7]) {
+        after.write({ n: id }, 0, INSERT);
+        epochs.push(...(await after.prepareCommit(id)));
+      }
+      await (await sink.createCommitter!(context())).commit(7, epochs);
+      const rows = (await readManifests(lake)).map((manifest) => manifest.tidemark.rows);
+      expect(rows).toEqual([1, 2]);
+    })(),
+  );
+});
+
 test('staged rows are deleted some commits after their file was committed', async () => {
   const { environment, storage, sink, context } = testCreateLake({ rollPolicy: { rows: 2 } });
   await environment.run(

@@ -48,7 +48,12 @@ test('a large epoch is stored in parts before its checkpoint', async () => {
 });
 
 test('epochs are loaded in the order of checkpoints, then subtasks', () => {
-  const epoch = (checkpointId: number, subtaskIndex: number) => ({ checkpointId, subtaskIndex, parts: [] });
+  const epoch = (checkpointId: number, subtaskIndex: number) => ({
+    checkpointId,
+    subtaskIndex,
+    attempt: 1,
+    parts: [],
+  });
   expect(inOrder([epoch(10, 0), epoch(9, 1), epoch(10, 1), epoch(9, 0)])).toEqual([
     epoch(9, 0),
     epoch(9, 1),

@@ -1,3 +1,4 @@
+import { testCreateSinkContext } from '../sink-context.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { VirtualEnvironment } from '../../../../engine/base/environment-virtual.ts';
@@ -128,4 +129,37 @@ test('staged rows are gone when everything is loaded without faults', async () =
   await environment.run(simulation.attempt({ parallelism: 2, faults: new FaultPlan(), epochs: [5, 5] }));
   expect(database.rows('t').length).toBe(10);
   expect(await storage.list('')).toEqual([]);
+});
+
+test('an epoch of a failed checkpoint is loaded although an earlier history has loaded its id', async () => {
+  const environment = new VirtualEnvironment();
+  const storage = new DirectoryStorage(environment, '/checkpoints');
+  const database = new SimulatedDatabase();
+  const sink = warehouseSink<{ k: number; n: number }>({
+    connection: () => new SimulatedWarehouse(database, new FaultPlan()),
+    table: 't',
+    schema: Row,
+    mode: 'append',
+  });
+  const context = (attempt: number) => testCreateSinkContext({ environment, storage, attempt });
+  await environment.run(
+    (async () => {
+      const before = await sink.createWriter(context(1));
+      before.write({ k: 1, n: 6 }, 0, INSERT);
+      await (await sink.createCommitter!(context(1))).commit(6, await before.prepareCommit(6));
+      // Taken back to checkpoint 5: its own checkpoint 6 failed, so 7 brings both.
+      const after = await sink.createWriter(context(2));
+      const epochs = [];
+      for (const n of [6, 7]) {
+        after.write({ k: 2, n }, 0, INSERT);
+        epochs.push(...(await after.prepareCommit(n)));
+      }
+      await (await sink.createCommitter!(context(2))).commit(7, epochs);
+    })(),
+  );
+  expect(database.rows('t').map(({ k, n }) => [k, n])).toEqual([
+    [1, 6],
+    [2, 6],
+    [2, 7],
+  ]);
 });
