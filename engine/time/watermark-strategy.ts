@@ -52,7 +52,6 @@ export class WatermarkStrategy<T> {
   readonly timestampAssigner: TimestampAssigner<T> | undefined;
   /** A split without records for longer than this no longer holds the watermark back. Undefined: never. */
   readonly idlenessMs: number | undefined;
-  readonly alignment: WatermarkAlignment | undefined;
   /** Set for `BoundedOutOfOrderness`: the source then keeps the maximum itself, without a call per record. */
   readonly boundedOutOfOrdernessMs: number | undefined;
 
@@ -60,13 +59,11 @@ export class WatermarkStrategy<T> {
     readonly createGenerator: () => WatermarkGenerator<T>;
     readonly timestampAssigner?: TimestampAssigner<T> | undefined;
     readonly idlenessMs?: number | undefined;
-    readonly alignment?: WatermarkAlignment | undefined;
     readonly boundedOutOfOrdernessMs?: number | undefined;
   }) {
     this.createGenerator = options.createGenerator;
     this.timestampAssigner = options.timestampAssigner;
     this.idlenessMs = options.idlenessMs;
-    this.alignment = options.alignment;
     this.boundedOutOfOrdernessMs = options.boundedOutOfOrdernessMs;
   }
 
@@ -97,14 +94,4 @@ export class WatermarkStrategy<T> {
   withIdleness(timeout: Duration): WatermarkStrategy<T> {
     return new WatermarkStrategy<T>({ ...this, idlenessMs: durationMs(timeout) });
   }
-
-  /** Sources of one group stop reading while they are more than `maxDrift` ahead of the slowest. */
-  withWatermarkAlignment(group: string, maxDrift: Duration): WatermarkStrategy<T> {
-    return new WatermarkStrategy<T>({ ...this, alignment: { group, maxDriftMs: durationMs(maxDrift) } });
-  }
-}
-
-export interface WatermarkAlignment {
-  readonly group: string;
-  readonly maxDriftMs: number;
 }
