@@ -45,7 +45,8 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   #windowBytes = WINDOW_BYTES;
   #needsBytes = true;
   #position: number;
-  #skip: number;
+  /** Records passed since `position`, handed out or passed over. */
+  #skip = 0;
   #toSkip: number;
   #recordCount = 0;
 
@@ -58,7 +59,6 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
     this.#reject = options.reject;
     this.#isHeadRead = options.decoder.readHead === undefined;
     this.#position = options.split.position;
-    this.#skip = options.split.skip;
     this.#toSkip = options.split.skip;
     this.#isAtStart = options.split.position < 0 && options.split.start > 0;
     if (this.#isHeadRead) this.#seek(this.#isAtStart ? this.#lookBackOffset() : this.#resumeOffset());
@@ -116,7 +116,7 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   }
 
   snapshot(): FileSplit {
-    return { ...this.split, position: this.#position, skip: this.#skip };
+    return { ...this.split, position: this.#position, skip: this.#skip + this.#toSkip };
   }
 
   record(value: T, end: number): void {

@@ -150,6 +150,8 @@ test('an empty folder is refused', async () => {
   await expect(run.start()).rejects.toThrow('there are no files to read in nothing');
 });
 
+const GOOD_LINE = '{"id":0,"name":"x"}';
+
 test('law: records that cannot be read are handed out once as well, wherever reading goes on', async () => {
   const line = fc.oneof(
     fc.nat().map((id) => JSON.stringify({ id, name: 'x' })),
@@ -183,7 +185,11 @@ test('law: records that cannot be read are handed out once as well, wherever rea
         expect(found.sort(byText)).toEqual(wanted.sort(byText));
       },
     ),
-    { numRuns: 100 },
+    // Two restores in a row behind records without a place of their own: what was passed over counts once.
+    {
+      numRuns: 100,
+      examples: [[[...Array<string>(4).fill(GOOD_LINE), 'broken', 'broken', GOOD_LINE], 16, 1, [2, 3, 1]]],
+    },
   );
 });
 
