@@ -40,6 +40,13 @@ export function describeTransport(createSubject: () => Promise<TransportSubject>
       await subject.run(
         (async () => {
           await transport.createTopic({ topic, partitions, replicationFactor: 1 });
+          // A broker answers that a new partition is led elsewhere until it took the lead itself.
+          const ends = Array.from({ length: partitions }, (_, partition) => ({
+            topic,
+            partition,
+            at: 'latest' as const,
+          }));
+          await transport.listOffsets(ends, 'read_committed');
           await body({ topic, transport, open, environment: subject.environment });
         })(),
       );
