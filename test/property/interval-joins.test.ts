@@ -34,8 +34,8 @@ async function replay(
   const harness = await twoInputHarness(create, [keyOf, keyOf], { backend });
   const watermarks = [1000, 1000];
   const pushWatermarks = async (): Promise<void> => {
-    await harness.pushWatermark1(watermarks[0]!);
-    await harness.pushWatermark2(watermarks[1]!);
+    await harness.processWatermark1(watermarks[0]!);
+    await harness.processWatermark2(watermarks[1]!);
   };
   await pushWatermarks();
   harness.takeOutput();
@@ -43,13 +43,13 @@ async function replay(
   for (const [number, step] of steps.entries()) {
     if (step.do === 'record') {
       const row = { key: step.key, number };
-      if (step.side === 1) harness.pushElement1(row, step.timestampMs);
-      else harness.pushElement2(row, step.timestampMs);
+      if (step.side === 1) harness.processElement1(row, step.timestampMs);
+      else harness.processElement2(row, step.timestampMs);
     } else if (step.do === 'advance') {
       watermarks[step.side - 1]! += step.byMs;
       await pushWatermarks();
     } else {
-      await harness.restore(await harness.snapshot());
+      await harness.initializeState(await harness.snapshot());
       await pushWatermarks();
     }
     outputs.push(harness.takeOutput());
@@ -57,8 +57,8 @@ async function replay(
   watermarks.fill(Math.max(...watermarks) + 1_000_000);
   await pushWatermarks();
   outputs.push(harness.takeOutput());
-  expect(harness.timerCount()).toBe(0);
-  expect(harness.backend.pageCount()).toBe(0);
+  expect(harness.numEventTimeTimers()).toBe(0);
+  expect(harness.numKeyedStateEntries()).toBe(0);
   await harness.close();
   return outputs;
 }

@@ -190,23 +190,23 @@ for (const backend of TEST_BACKENDS) {
             .takeOutput()
             .filter(isRecord)
             .map(({ value }) => value as string);
-        await harness.pushWatermark(model.watermarkMs);
+        await harness.processWatermark(model.watermarkMs);
         for (const step of steps) {
           let expected: string[] = [];
           if (step.do === 'record') {
-            harness.pushElement(step.command);
+            harness.processElement(step.command);
             expected = [model.record(step.command)];
           } else if (step.do === 'watermark') {
             model.watermarkMs += step.byMs;
-            await harness.pushWatermark(model.watermarkMs);
+            await harness.processWatermark(model.watermarkMs);
             expected = model.fire(true);
           } else if (step.do === 'clock') {
             model.nowMs += step.byMs;
-            await harness.advanceProcessingTime(model.nowMs);
+            await harness.setProcessingTime(model.nowMs);
             expected = model.fire(false);
           } else {
-            await harness.restore(await harness.snapshot());
-            await harness.pushWatermark(model.watermarkMs);
+            await harness.initializeState(await harness.snapshot());
+            await harness.processWatermark(model.watermarkMs);
             // Timers that were registered for the past fire with the next watermark, which this is.
             expected = model.fire(true);
           }

@@ -75,18 +75,18 @@ async function replay(
     { backend },
   );
   let watermarkMs = 1000;
-  await harness.pushWatermark(watermarkMs);
+  await harness.processWatermark(watermarkMs);
   harness.takeOutput();
   const results: Result[][] = [];
   for (const step of steps) {
     if (step.do === 'record') {
-      harness.pushElement({ key: step.key, value: step.value }, step.timestampMs);
+      harness.processElement({ key: step.key, value: step.value }, step.timestampMs);
     } else if (step.do === 'advance') {
       watermarkMs += step.byMs;
-      await harness.pushWatermark(watermarkMs);
+      await harness.processWatermark(watermarkMs);
     } else {
-      await harness.restore(await harness.snapshot());
-      await harness.pushWatermark(watermarkMs);
+      await harness.initializeState(await harness.snapshot());
+      await harness.processWatermark(watermarkMs);
     }
     results.push(
       harness
@@ -96,9 +96,9 @@ async function replay(
     );
   }
   const late = harness.takeSideOutput(LATE).length;
-  await harness.pushWatermark(watermarkMs + 1_000_000);
-  expect(harness.timerCount()).toBe(0);
-  expect(harness.backend.pageCount()).toBe(0);
+  await harness.processWatermark(watermarkMs + 1_000_000);
+  expect(harness.numEventTimeTimers()).toBe(0);
+  expect(harness.numKeyedStateEntries()).toBe(0);
   await harness.close();
   return { results, late };
 }

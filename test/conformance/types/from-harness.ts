@@ -47,23 +47,23 @@ export async function harnessRun(
       case 'rec': {
         const value = isKeyed ? { key: step.key!, value: step.value } : step.value;
         const kind = ROW_KINDS[step.kind ?? '+I']!;
-        if (inputCount === 1) harness.pushElement(value, timeMs(step.ts), kind);
-        else if (step.side === 1) harness.pushElement1(value, timeMs(step.ts), kind);
-        else harness.pushElement2(value, timeMs(step.ts), kind);
+        if (inputCount === 1) harness.processElement(value, timeMs(step.ts), kind);
+        else if (step.side === 1) harness.processElement1(value, timeMs(step.ts), kind);
+        else harness.processElement2(value, timeMs(step.ts), kind);
         return;
       }
       case 'wm':
-        if (inputCount === 1) return await harness.pushWatermark(timeMs(step.ts));
+        if (inputCount === 1) return await harness.processWatermark(timeMs(step.ts));
         return await (step.side === 1
-          ? harness.pushWatermark1(timeMs(step.ts))
-          : harness.pushWatermark2(timeMs(step.ts)));
+          ? harness.processWatermark1(timeMs(step.ts))
+          : harness.processWatermark2(timeMs(step.ts)));
       case 'proc':
-        return await harness.advanceProcessingTime(timeMs(step.ts));
+        return await harness.setProcessingTime(timeMs(step.ts));
       case 'snapshot':
         snapshots.set(step.checkpointId ?? 0, await harness.snapshot());
         return;
       case 'restore':
-        return await harness.restore(snapshots.get(step.checkpointId ?? 0)!);
+        return await harness.initializeState(snapshots.get(step.checkpointId ?? 0)!);
       case 'end':
         return await harness.endInput();
       default:

@@ -71,9 +71,9 @@ export const trigger: VectorType = async (vector, observed, backend) => {
   );
   return {
     async step(step) {
-      if (step.t === 'rec') harness.pushElement(parseWindow(step.window!));
-      else if (step.t === 'wm') await harness.pushWatermark(timeMs(step.ts));
-      else harness.pushElement({ into: parseWindow(step.into!), from: step.from!.map(parseWindow) });
+      if (step.t === 'rec') harness.processElement(parseWindow(step.window!));
+      else if (step.t === 'wm') await harness.processWatermark(timeMs(step.ts));
+      else harness.processElement({ into: parseWindow(step.into!), from: step.from!.map(parseWindow) });
       const results = probe.results.splice(0);
       observed.assert(
         ...results.map(({ window, result }) => ({ window: printWindow(window), result: triggerResultName(result) })),

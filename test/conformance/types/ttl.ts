@@ -54,11 +54,11 @@ export const ttlValueState: VectorType = async (vector, observed) => {
   return {
     async step(step) {
       const key = String(step.key);
-      if (step.t === 'clock') harness.setProcessingTime(timeMs(step.ts));
-      else if (step.t === 'update') harness.pushElement({ key, update: step.value });
+      if (step.t === 'clock') harness.setStateTtlProcessingTime(timeMs(step.ts));
+      else if (step.t === 'update') harness.processElement({ key, update: step.value });
       else if (step.t === 'snapshot') snapshots.set(step.checkpointId ?? 0, await harness.snapshot());
-      else if (step.t === 'restore') await harness.restore(snapshots.get(step.checkpointId ?? 0)!);
-      else harness.pushElement({ key });
+      else if (step.t === 'restore') await harness.initializeState(snapshots.get(step.checkpointId ?? 0)!);
+      else harness.processElement({ key });
       const [found] = harness.takeOutput();
       if (found !== undefined && 'value' in found) observed.assert({ value: found.value });
     },

@@ -18,7 +18,7 @@ export interface HarnessOptions {
   readonly unreadTagIds?: readonly string[] | undefined;
 }
 
-/** State of an operator, taken by `snapshot`, for `restore`. */
+/** State of an operator, taken by `snapshot`, for `initializeState`. */
 export interface HarnessSnapshot {
   readonly keyed: unknown;
   readonly operator: readonly OperatorStateSnapshot[];
@@ -77,58 +77,58 @@ export class OperatorHarness<OUT> {
   }
 
   /** @param timestampMs default: none. */
-  pushElement(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
+  processElement(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(0, value);
     this.#operator.processElement(value, timestampMs, kind);
   }
 
-  pushElement1(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
+  processElement1(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(0, value);
     this.#operator.processElement1(value, timestampMs, kind);
   }
 
-  pushElement2(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
+  processElement2(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(1, value);
     this.#operator.processElement2(value, timestampMs, kind);
   }
 
   /** A watermark of the only input: timers fire, then it is forwarded. */
-  async pushWatermark(watermarkMs: number): Promise<void> {
+  async processWatermark(watermarkMs: number): Promise<void> {
     if (this.#operator.watermarkInterceptor !== undefined) this.#operator.watermarkInterceptor.onWatermark(watermarkMs);
     else await this.#processWatermark(watermarkMs);
   }
 
-  async pushWatermark1(watermarkMs: number): Promise<void> {
+  async processWatermark1(watermarkMs: number): Promise<void> {
     this.#watermarks.inputWatermark(0, watermarkMs);
     await this.#processPending();
   }
 
-  async pushWatermark2(watermarkMs: number): Promise<void> {
+  async processWatermark2(watermarkMs: number): Promise<void> {
     this.#watermarks.inputWatermark(1, watermarkMs);
     await this.#processPending();
   }
 
-  async pushStatus(status: 'active' | 'idle', inputIndex = 0): Promise<void> {
+  async processWatermarkStatus(status: 'active' | 'idle', inputIndex = 0): Promise<void> {
     const isIdle = status === 'idle';
     if (this.#operator.watermarkInterceptor !== undefined) this.#operator.watermarkInterceptor.onStatus(isIdle);
     else this.#watermarks.inputStatus(inputIndex, isIdle);
     await this.#processPending();
   }
 
-  /** Sets the processing-time clock without firing anything. */
-  setProcessingTime(nowMs: number): void {
-    this.#clock.nowMs = nowMs;
-    this.#backend?.backend.setProcessingTime(nowMs);
-  }
-
   /** Sets the processing-time clock and fires everything due at it (timestamp <= `nowMs`). */
-  async advanceProcessingTime(nowMs: number): Promise<void> {
-    this.setProcessingTime(nowMs);
+  async setProcessingTime(nowMs: number): Promise<void> {
+    this.setStateTtlProcessingTime(nowMs);
     this.#clock.runCallbacks();
     await this.#fire(
       (backend, onTimer) => backend.fireProcessingTimeTimers(nowMs, 1, onTimer),
       (ts, ns) => this.#operator.onProcessingTimeTimer(ts, ns),
     );
+  }
+
+  /** Sets the processing-time clock, which time-to-live reads, without firing anything. */
+  setStateTtlProcessingTime(nowMs: number): void {
+    this.#clock.nowMs = nowMs;
+    this.#backend?.backend.setProcessingTime(nowMs);
   }
 
   async endInput(): Promise<void> {
@@ -144,7 +144,7 @@ export class OperatorHarness<OUT> {
   }
 
   /** Closes the operator and opens a new one from the snapshot. Watermarks restart at MIN; the clock keeps its value. */
-  async restore(snapshot: HarnessSnapshot): Promise<void> {
+  async initializeState(snapshot: HarnessSnapshot): Promise<void> {
     await this.close();
     this.#clock.watermarkMs = MIN_TIMESTAMP_MS;
     this.#clock.callbacks.length = 0;
@@ -154,6 +154,16 @@ export class OperatorHarness<OUT> {
   async close(): Promise<void> {
     await this.#operator.close();
     await this.#backend?.backend.close();
+  }
+
+  /** What has come out on the main output and was not taken. */
+  getOutput(): readonly OutputElement<OUT>[] {
+    return this.#log.main as OutputElement<OUT>[];
+  }
+
+  /** What has come out on a side output and was not taken. */
+  getSideOutput<T>(tag: OutputTag<T>): readonly RecordElement<T>[] {
+    return this.#log.side(tag.id) as RecordElement<T>[];
   }
 
   /** What has come out on the main output since the last call. */
@@ -170,8 +180,17 @@ export class OperatorHarness<OUT> {
     return new Map([...this.#log.sides].map(([tagId, side]) => [tagId, side.splice(0)]));
   }
 
-  timerCount(domain: 'eventTime' | 'processingTime' = 'eventTime'): number {
-    return domain === 'eventTime' ? this.backend.eventTimeTimerCount() : this.backend.processingTimeTimerCount();
+  numEventTimeTimers(): number {
+    return this.backend.eventTimeTimerCount();
+  }
+
+  numProcessingTimeTimers(): number {
+    return this.backend.processingTimeTimerCount();
+  }
+
+  /** Keys that have any state or timers. */
+  numKeyedStateEntries(): number {
+    return this.backend.pageCount();
   }
 
   async #open(restored: HarnessSnapshot | undefined): Promise<void> {

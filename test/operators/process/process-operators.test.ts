@@ -23,13 +23,13 @@ import { record, status, watermark } from '../../harness/operators/stream-elemen
 
 test('map, filter and flat map keep time and row kind', async () => {
   const map = await oneInputHarness(() => new MapOperator((n: number) => n * 2));
-  map.pushElement(1, 10, DELETE);
-  await map.pushWatermark(10);
+  map.processElement(1, 10, DELETE);
+  await map.processWatermark(10);
   expect(map.takeOutput()).toEqual([record(2, 10, DELETE), watermark(10)]);
 
   const filter = await oneInputHarness(() => new FilterOperator((n: number) => n > 1));
-  filter.pushElement(1, 10);
-  filter.pushElement(2, 11);
+  filter.processElement(1, 10);
+  filter.processElement(2, 11);
   expect(filter.takeOutput()).toEqual([record(2, 11)]);
 
   const flatMap = await oneInputHarness(
@@ -41,7 +41,7 @@ test('map, filter and flat map keep time and row kind', async () => {
         return [n, n];
       }),
   );
-  for (const n of [0, 1, 2]) flatMap.pushElement(n, n);
+  for (const n of [0, 1, 2]) flatMap.processElement(n, n);
   expect(flatMap.takeOutput()).toEqual([record(7, 1), record(8, 1), record(-2, 2), record(2, 2), record(2, 2)]);
 });
 
@@ -75,19 +75,19 @@ for (const backend of TEST_BACKENDS) {
       (value: string) => value,
       { backend },
     );
-    harness.pushElement('a', 1);
-    harness.pushElement('late', 2);
-    harness.pushElement('a');
+    harness.processElement('a', 1);
+    harness.processElement('late', 2);
+    harness.processElement('a');
     expect(harness.takeOutput()).toEqual([record('a 1', 1), record('late 1', 2), record('a 2', NO_TIMESTAMP, DELETE)]);
     expect(harness.takeSideOutput(LATE)).toEqual([record('late', 2)]);
     const snapshot = await harness.snapshot();
-    harness.pushElement('timer', 3);
-    await harness.advanceProcessingTime(5);
+    harness.processElement('timer', 3);
+    await harness.setProcessingTime(5);
     expect(harness.takeOutput()).toEqual([record('timer 1', 3), record('processingTime 5')]);
     expect(harness.takeSideOutput(LATE)).toEqual([record('from timer', 5)]);
-    await harness.restore(snapshot);
-    harness.pushElement('a', 4);
-    harness.pushElement('timer', 5);
+    await harness.initializeState(snapshot);
+    harness.processElement('a', 4);
+    harness.processElement('timer', 5);
     expect(harness.takeOutput()).toEqual([record('a 3', 4, DELETE), record('timer 1', 5)]);
   });
 
@@ -99,7 +99,7 @@ for (const backend of TEST_BACKENDS) {
         backend,
       },
     );
-    for (const n of [1, 2, 3, 4]) harness.pushElement(n, n);
+    for (const n of [1, 2, 3, 4]) harness.processElement(n, n);
     expect(harness.takeOutput()).toEqual([record(1, 1), record(2, 2), record(4, 3), record(6, 4)]);
   });
 }
@@ -115,15 +115,15 @@ test('two inputs that are not keyed: both are heard, time is the minimum, state 
     }
   }
   const harness = await twoInputHarness(() => new CoProcessOperator(new Tag()));
-  harness.pushElement1('x', 1);
-  harness.pushElement2(5, 2);
-  await harness.pushWatermark1(10);
-  await harness.pushWatermark2(7);
-  await harness.pushStatus('idle', 1);
+  harness.processElement1('x', 1);
+  harness.processElement2(5, 2);
+  await harness.processWatermark1(10);
+  await harness.processWatermark2(7);
+  await harness.processWatermarkStatus('idle', 1);
   expect(harness.takeOutput()).toEqual([record('1 x', 1), record('2 5', 2), watermark(7), watermark(10)]);
-  await harness.pushStatus('idle', 0);
+  await harness.processWatermarkStatus('idle', 0);
   expect(harness.takeOutput()).toEqual([status('idle')]);
-  expect(() => harness.pushElement2(0, 3)).toThrow(/keyed stream/);
+  expect(() => harness.processElement2(0, 3)).toThrow(/keyed stream/);
 });
 
 test('a timer for a record without time is refused, and says what to do', async () => {
@@ -134,7 +134,7 @@ test('a timer for a record without time is refused, and says what to do', async 
       }),
     (value: string) => value,
   );
-  expect(() => harness.pushElement('a')).toThrow(/a timer was registered for NaN/);
+  expect(() => harness.processElement('a')).toThrow(/a timer was registered for NaN/);
 });
 
 test('an assigner in mid-stream makes its own time, turns idle, and ends with its input', async () => {
@@ -142,17 +142,17 @@ test('an assigner in mid-stream makes its own time, turns idle, and ends with it
     .withTimestamp((n: number) => n)
     .withIdleness(300);
   const harness = await oneInputHarness(() => new TimestampsAndWatermarksOperator(strategy, 100));
-  harness.pushElement(20, 1);
-  await harness.pushWatermark(500);
-  await harness.pushStatus('idle');
-  await harness.advanceProcessingTime(100);
+  harness.processElement(20, 1);
+  await harness.processWatermark(500);
+  await harness.processWatermarkStatus('idle');
+  await harness.setProcessingTime(100);
   expect(harness.takeOutput()).toEqual([record(20, 20), watermark(14)]);
-  for (let nowMs = 200; nowMs <= 600; nowMs += 100) await harness.advanceProcessingTime(nowMs);
+  for (let nowMs = 200; nowMs <= 600; nowMs += 100) await harness.setProcessingTime(nowMs);
   expect(harness.takeOutput()).toEqual([status('idle')]);
-  harness.pushElement(30, 1);
-  await harness.advanceProcessingTime(700);
+  harness.processElement(30, 1);
+  await harness.setProcessingTime(700);
   expect(harness.takeOutput()).toEqual([record(30, 30), status('active'), watermark(24)]);
-  harness.pushElement(40, 1);
-  await harness.pushWatermark(MAX_TIMESTAMP_MS);
+  harness.processElement(40, 1);
+  await harness.processWatermark(MAX_TIMESTAMP_MS);
   expect(harness.takeOutput()).toEqual([record(40, 40), watermark(MAX_TIMESTAMP_MS)]);
 });

@@ -56,26 +56,26 @@ for (const backend of TEST_BACKENDS) {
       const create = () =>
         reducing({ assigner: tumbling, allowedLatenessMs: 500, lateTag: late, trigger: trigger as never });
       const harness = await keyedOneInputHarness(create, keyOf, { backend });
-      harness.pushElement(event('a', 1), 500);
-      await harness.pushWatermark(2_300);
+      harness.processElement(event('a', 1), 500);
+      await harness.processWatermark(2_300);
       const first = record(event('a', 1), 1_999);
       expect(harness.takeOutput()).toEqual([first, watermark(2_300)]);
-      harness.pushElement(event('a', 1), 1_997);
+      harness.processElement(event('a', 1), 1_997);
       expect(harness.takeOutput()).toEqual([record(event('a', 2), 1_999)]);
-      await harness.pushWatermark(2_499);
-      harness.pushElement(event('a', 1), 1_998);
+      await harness.processWatermark(2_499);
+      harness.processElement(event('a', 1), 1_998);
       expect(harness.takeOutput()).toEqual([watermark(2_499)]);
       expect(harness.takeSideOutput(late)).toEqual([record(event('a', 1), 1_998)]);
-      expect(harness.timerCount()).toBe(0);
-      expect(harness.backend.pageCount()).toBe(0);
+      expect(harness.numEventTimeTimers()).toBe(0);
+      expect(harness.numKeyedStateEntries()).toBe(0);
     }
   });
 
   test(`a late record without side output is counted (${backend.name})`, async () => {
     for (const assigner of [tumbling, sessions]) {
       const harness = await keyedOneInputHarness(() => reducing({ assigner }), keyOf, { backend });
-      await harness.pushWatermark(10_000);
-      harness.pushElement(event('a', 1), 5_000);
+      await harness.processWatermark(10_000);
+      harness.processElement(event('a', 1), 5_000);
       expect(harness.metrics.counter('numLateRecordsDropped').value).toBe(1);
     }
   });
@@ -92,8 +92,8 @@ for (const backend of TEST_BACKENDS) {
       }),
     ]) {
       const harness = await keyedOneInputHarness(() => reducing(generic, logic as never), keyOf, { backend });
-      for (const number of [10, 1, 2]) harness.pushElement(event('a', number), 0);
-      await harness.pushWatermark(5_000);
+      for (const number of [10, 1, 2]) harness.processElement(event('a', number), 0);
+      await harness.processWatermark(5_000);
       expect(harness.takeOutput()).toEqual([record(event('a', 13), 1_999), watermark(5_000)]);
     }
   });
@@ -116,19 +116,19 @@ for (const backend of TEST_BACKENDS) {
     });
     const create = () => reducing({ assigner: tumbling, allowedLatenessMs: 500 }, logic as never);
     const harness = await keyedOneInputHarness(create, keyOf, { backend });
-    harness.pushElement(event('a', 1), 0);
-    harness.pushElement(event('a', 5), 2_000);
-    await harness.pushWatermark(2_000);
-    harness.pushElement(event('a', 1), 0);
-    await harness.pushWatermark(4_000);
+    harness.processElement(event('a', 1), 0);
+    harness.processElement(event('a', 5), 2_000);
+    await harness.processWatermark(2_000);
+    harness.processElement(event('a', 1), 0);
+    await harness.processWatermark(4_000);
     const values = harness.takeOutput().flatMap((element) => ('value' in element ? [element.value] : []));
     expect(values).toEqual([
       [0, 1, 1, 1],
       [0, 2, 2, 2],
       [2_000, 5, 1, 3],
     ]);
-    await harness.pushWatermark(10_000);
+    await harness.processWatermark(10_000);
     // The key's total is left.
-    expect([harness.timerCount(), harness.backend.pageCount()]).toEqual([0, 1]);
+    expect([harness.numEventTimeTimers(), harness.numKeyedStateEntries()]).toEqual([0, 1]);
   });
 }
