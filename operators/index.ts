@@ -129,6 +129,11 @@ export { removeOrphans, type RemoveOrphansOptions, voidManifestsAfter } from './
 export { parquetSink, type ParquetSinkOptions } from './sink/parquet/parquet-sink.ts';
 export type { RollPolicy } from './sink/parquet/roll-policy.ts';
 export {
+  twoPhaseCommitSink,
+  type TwoPhaseCommitSinkOptions,
+  type TwoPhaseCommitTarget,
+} from './sink/two-phase-commit/two-phase-commit-sink.ts';
+export {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

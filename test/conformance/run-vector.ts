@@ -8,6 +8,7 @@ import * as process from './types/process.ts';
 import * as time from './types/time.ts';
 import * as ttl from './types/ttl.ts';
 import { trigger } from './types/trigger.ts';
+import { twoPhaseCommitSinkType } from './types/two-phase-commit.ts';
 import { window } from './types/window.ts';
 import {
   mergeWindows,
@@ -27,6 +28,7 @@ const TYPES: Readonly<Record<string, VectorType>> = {
   ...process,
   ...joins,
   trigger,
+  twoPhaseCommitSink: twoPhaseCommitSinkType,
   window,
   windowAssigner,
   windowStart,

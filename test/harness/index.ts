@@ -15,6 +15,7 @@ export {
   oneInputHarness,
   twoInputHarness,
 } from './operators/operator-harness.ts';
+export { SinkHarness, type SinkHarnessOptions, type SinkSnapshot } from './operators/sink-harness.ts';
 export {
   type OutputElement,
   type RecordElement,
