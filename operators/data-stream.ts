@@ -15,6 +15,7 @@ import { ProcessOperator } from './process/process-operator.ts';
 import type { ProcessLogic } from './process/process-function.ts';
 import type { StateSpecs } from './process/state-spec.ts';
 import { TimestampsAndWatermarksOperator } from './process/timestamps-and-watermarks-operator.ts';
+import { type PrintSinkOptions, printSink } from './sink/print/print-sink.ts';
 import type {
   OperatorOptions,
   StatefulOperatorOptions,
@@ -29,6 +30,8 @@ export interface OneInputDeclaration<OUT> {
   readonly options: OperatorOptions;
   /** Keeps state or timers: then a uid is required. */
   readonly isStateful: boolean;
+  /** Is not chained to the operator before it. Default false. */
+  readonly startsChain?: boolean | undefined;
   readonly factory: () => StreamOperator<OUT>;
 }
 
@@ -168,6 +171,11 @@ export class DataStream<T> {
   /** Ends the stream in a sink. */
   sinkTo(sink: Sink<T>, options: StatefulOperatorOptions): void {
     this.graph.addSink(this.ports, sink, options ?? {});
+  }
+
+  /** Ends the stream on standard output, one line per row. `label` stands before the rows and must be the job's only one. */
+  print(label: string = 'print', options: Omit<PrintSinkOptions, 'label'> = {}): void {
+    this.sinkTo(printSink<T>({ ...options, label }), { uid: label });
   }
 
   /** Adds an operator of one's own. */

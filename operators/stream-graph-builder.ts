@@ -35,6 +35,8 @@ export interface OperatorDeclaration {
   readonly kind: string;
   readonly options: OperatorOptions;
   readonly isStateful: boolean;
+  /** Is not chained to the operator before it. Default false. */
+  readonly startsChain?: boolean | undefined;
   /** Makes the operator of one subtask. */
   readonly factory: () => StreamOperator<unknown>;
 }
@@ -61,13 +63,14 @@ export class StreamGraphBuilder {
     return { nodeId, sideOutputTag: undefined, partitioning: FORWARD };
   }
 
-  addOperator({ inputs, kind, options, isStateful, factory }: OperatorDeclaration): StreamPort {
+  addOperator({ inputs, kind, options, isStateful, startsChain, factory }: OperatorDeclaration): StreamPort {
     const nodeId = this.#add({
       ...this.#base(kind, options, isStateful),
       kind: 'operator',
       factory,
       inputCount: inputs.length,
       isStateful,
+      startsChain,
     });
     for (const [inputIndex, ports] of inputs.entries()) this.#connect(ports, nodeId, inputIndex);
     return { nodeId, sideOutputTag: undefined, partitioning: FORWARD };

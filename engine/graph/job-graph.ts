@@ -57,7 +57,7 @@ export function createJobGraph(graph: StreamGraph, options: JobOptions = {}): Jo
     return (
       edge.partitioning.kind === 'forward' &&
       (inputs.get(edge.targetNodeId)?.length ?? 0) === 1 &&
-      !(target.kind === 'operator' && target.inputCount !== 1) &&
+      !(target.kind === 'operator' && (target.inputCount !== 1 || target.startsChain === true)) &&
       parallelismOf(target) === parallelismOf(graph.nodes[edge.sourceNodeId]!)
     );
   };

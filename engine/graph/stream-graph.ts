@@ -38,6 +38,8 @@ export interface OperatorNode extends NodeBase {
   readonly inputCount: number;
   /** Keeps state or timers: then a `uid` is required. */
   readonly isStateful: boolean;
+  /** Is never chained to the operator before it, so that the task can hold its input back. Default false. */
+  readonly startsChain?: boolean | undefined;
 }
 
 export interface SinkNode extends NodeBase {

@@ -254,6 +254,10 @@ class TaskBuilder {
       isKeyed: keyedState !== undefined,
       operatorState,
       timers,
+      mailbox: {
+        post: (mail) => this.#task!.postTimer(mail),
+        postOutput: (mail) => this.#task!.postOutput(mail),
+      },
       isRestored: manifest !== undefined,
     };
   }

@@ -5,23 +5,25 @@ export class OperatorBlocks {
   readonly #chain: readonly ChainedOperator[];
   readonly #onFree: () => void;
   readonly #onError: (error: unknown) => void;
-  #isBlocked = false;
+  /** By position in the chain. */
+  readonly #isBlocked: boolean[];
 
   constructor(chain: readonly ChainedOperator[], onFree: () => void, onError: (error: unknown) => void) {
     this.#chain = chain;
     this.#onFree = onFree;
     this.#onError = onError;
+    this.#isBlocked = chain.map(() => false);
   }
 
-  /** Whether some operator can take no more records for now. */
-  check(): boolean {
-    if (this.#isBlocked) return true;
-    for (let i = 0; i < this.#chain.length; i++) {
+  /** Whether some operator of the chain, from position `from` on, can take no more records for now. */
+  check(from: number): boolean {
+    for (let i = from; i < this.#chain.length; i++) {
+      if (this.#isBlocked[i]!) return true;
       const blocked = this.#chain[i]!.operator.blockedUntil();
       if (blocked === undefined) continue;
-      this.#isBlocked = true;
+      this.#isBlocked[i] = true;
       blocked.then(() => {
-        this.#isBlocked = false;
+        this.#isBlocked[i] = false;
         this.#onFree();
       }, this.#onError);
       return true;

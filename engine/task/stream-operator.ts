@@ -7,6 +7,7 @@ import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts
 import type { NamespacedState, StateDescriptor, StateOf } from '../../state/keyed/state.ts';
 import { type Output, UNCONNECTED_OUTPUT } from './output.ts';
 import type { OutputTag } from './output-tag.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { OperatorStateBackend } from './operator-state.ts';
 import type { RowKind } from './row-kind.ts';
 import type { TimerService } from './timer-service.ts';
@@ -35,6 +36,8 @@ export interface OperatorContext {
   readonly operatorState: OperatorStateBackend;
   /** Timers of the current key, and the clocks. On a non-keyed operator only the clocks work. */
   readonly timers: TimerService;
+  /** The way back to the task's thread for what ends outside of it. */
+  readonly mailbox: Mailbox;
   /** True when the operator was opened from a checkpoint or savepoint. */
   readonly isRestored: boolean;
 }

@@ -5,6 +5,7 @@ import { type Barrier, type ControlElement, END_OF_INPUT } from '../exchange/con
 import { BarrierAligner } from './barrier-aligner.ts';
 import { InputGate } from './input-gate.ts';
 import { InputWatermarks } from './input-watermarks.ts';
+import { TaskMails } from './mailbox.ts';
 import { OperatorBlocks } from './operator-blocks.ts';
 import type { ChainedOperator } from './operator-chain.ts';
 import { RecordBatch } from './record-batch.ts';
@@ -42,11 +43,12 @@ export class Task {
   readonly #watermarks: InputWatermarks;
   readonly #outputs: readonly ChannelOutput[];
   readonly #recordsPerPoll: number;
+  readonly #canHeadEmit = (): boolean => this.#haveOutputsRoom() && !this.#blocks.check(1);
   /** Channels that have not ended, by input. */
   readonly #openChannelCounts: number[];
   #openInputCount: number;
   readonly #recordsIn: { value: number };
-  readonly #mails: (() => void)[] = [];
+  readonly #mails = new TaskMails();
   /** State is being fetched: nothing may run. */
   #isFetching = false;
   #isFinishing = false;
@@ -95,10 +97,7 @@ export class Task {
     );
     this.aligner = new BarrierAligner({
       channelCount: options.inputs.length,
-      listener: {
-        onAligned: () => this.#snapshot(this.#barrier!),
-        onAborted: () => {},
-      },
+      listener: { onAligned: () => this.#snapshot(this.#barrier!), onAborted: () => {} },
     });
     this.#gate = new InputGate(options.inputs, this.aligner);
     this.#watermarks = new InputWatermarks(options.inputs, options.inputCount, this.#time);
@@ -138,7 +137,13 @@ export class Task {
 
   /** Runs `mail` on the task, between two steps. */
   post(mail: () => void): void {
-    this.#mails.push(mail);
+    this.#mails.post(mail);
+    this.#listener.onWake();
+  }
+
+  /** The same for a mail that emits: it waits until the outputs have room. */
+  postOutput(mail: () => void): void {
+    this.#mails.postOutput(mail);
     this.#listener.onWake();
   }
 
@@ -208,13 +213,9 @@ export class Task {
       return true;
     }
     // Checkpoints, timers without a key and what sources are told go on while records have to wait.
-    const mail = this.#mails.shift();
-    if (mail !== undefined) {
-      mail();
-      return true;
-    }
+    if (this.#mails.runNext(this.#canHeadEmit)) return true;
     if (this.#isFinishing) return false;
-    const isHeldBack = !this.#haveOutputsRoom() || this.#blocks.check();
+    const isHeldBack = !this.#haveOutputsRoom() || this.#blocks.check(0);
     if (this.source !== undefined) this.source.setBackpressured(isHeldBack);
     if (isHeldBack) return false;
     if (this.#batch !== undefined) {

@@ -3,6 +3,7 @@ import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts'
 import { UserError } from '../../../engine/base/errors.ts';
 import { SILENT_LOGGER } from '../../../engine/base/logger.ts';
 import type { MetricGroup } from '../../../engine/base/metrics.ts';
+import { TaskMails } from '../../../engine/task/mailbox.ts';
 import type { OperatorStateSnapshot } from '../../../engine/checkpoint/manifest.ts';
 import { MemoryOperatorStateBackend } from '../../../engine/task/operator-state-backend.ts';
 import { Output } from '../../../engine/task/output.ts';
@@ -133,6 +134,8 @@ export interface HarnessContextOptions {
   readonly clock: HarnessClock;
   readonly log: OutputLog;
   readonly metrics: MetricGroup;
+  /** Where the operator's mails wait for the harness to run them. Default: mails are not run. */
+  readonly mails?: TaskMails | undefined;
   readonly backend: KeyedStateBackend | undefined;
   readonly restoredOperatorState: readonly OperatorStateSnapshot[];
   readonly isRestored: boolean;
@@ -142,6 +145,8 @@ export interface HarnessContextOptions {
 
 export interface HarnessContext extends OperatorContext {
   readonly operatorState: MemoryOperatorStateBackend;
+  /** Gives everything that waits for I/O or for the clock of the harness its turn. */
+  settle(): Promise<void>;
 }
 
 export function createHarnessContext(options: HarnessContextOptions): HarnessContext {
@@ -174,6 +179,8 @@ export function createHarnessContext(options: HarnessContextOptions): HarnessCon
     isKeyed: backend !== undefined,
     operatorState: new MemoryOperatorStateBackend('operator', options.restoredOperatorState),
     timers: new HarnessTimerService(clock, backend),
+    mailbox: options.mails ?? new TaskMails(),
+    settle: () => environment.advance(Math.max(0, clock.nowMs - environment.clock.nowMs())),
     isRestored: options.isRestored,
   };
 }

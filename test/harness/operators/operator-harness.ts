@@ -1,5 +1,6 @@
 import { MetricGroup } from '../../../engine/base/metrics.ts';
 import type { OperatorStateSnapshot } from '../../../engine/checkpoint/manifest.ts';
+import { TaskMails } from '../../../engine/task/mailbox.ts';
 import type { OutputTag } from '../../../engine/task/output-tag.ts';
 import { INSERT, type RowKind } from '../../../engine/task/row-kind.ts';
 import type { StreamOperator } from '../../../engine/task/stream-operator.ts';
@@ -24,6 +25,9 @@ export interface HarnessSnapshot {
   readonly operator: readonly OperatorStateSnapshot[];
 }
 
+/** Turns of the event loop that an operator may need to finish. */
+const FINISH_TURNS_MAX = 1000;
+
 type KeySelectors = readonly ((value: never) => Key)[];
 
 /**
@@ -43,6 +47,8 @@ export class OperatorHarness<OUT> {
   #backend: TestBackend | undefined;
   #watermarks: CombinedWatermark = undefined as never;
   readonly #pending: ({ readonly watermarkMs: number } | { readonly isIdle: boolean })[] = [];
+  #mails = new TaskMails();
+  readonly #failures: unknown[] = [];
   #checkpointId = 0;
 
   private constructor(
@@ -133,7 +139,29 @@ export class OperatorHarness<OUT> {
 
   async endInput(): Promise<void> {
     for (let i = 0; i < this.#inputCount; i++) this.#operator.endInput(i);
-    await this.#operator.finish();
+    let isFinished = false;
+    const finished = Promise.resolve(this.#operator.finish()).then(() => void (isFinished = true));
+    for (let turn = 0; turn < FINISH_TURNS_MAX && !isFinished; turn++) await this.settle();
+    if (!isFinished) throw new Error('the operator does not finish: it waits for something that does not come');
+    await finished;
+  }
+
+  /**
+   * Lets everything end that the operator waits for outside of it, as long as that needs no time, and runs its mails. What
+   * they throw is kept for `takeFailures`.
+   */
+  async settle(): Promise<void> {
+    do {
+      await this.#context.settle();
+    } while (this.#runMails());
+  }
+
+  /** Whether the outputs have room. Without it mails that emit wait. */
+  hasRoom = true;
+
+  /** What the operator's mails have thrown since the last call: in a task the first one fails the job. */
+  takeFailures(): unknown[] {
+    return this.#failures.splice(0);
   }
 
   async snapshot(): Promise<HarnessSnapshot> {
@@ -197,10 +225,12 @@ export class OperatorHarness<OUT> {
     const kind = this.#options.backend ?? ORACLE_BACKEND;
     this.#backend = this.#keySelectors === undefined ? undefined : await kind.create(restored?.keyed);
     this.#backend?.backend.setProcessingTime(this.#clock.nowMs);
+    this.#mails = new TaskMails();
     this.#context = createHarnessContext({
       clock: this.#clock,
       log: this.#log,
       metrics: this.metrics,
+      mails: this.#mails,
       backend: this.#backend?.backend,
       restoredOperatorState: restored?.operator ?? [],
       isRestored: restored !== undefined,
@@ -214,6 +244,18 @@ export class OperatorHarness<OUT> {
     this.#operator.setup(this.#context);
     this.#operator.watermarkInterceptor?.open(this.#log);
     await this.#operator.open();
+  }
+
+  #runMails(): boolean {
+    let any = false;
+    for (;;) {
+      try {
+        if (!this.#mails.runNext(() => this.hasRoom)) return any;
+      } catch (error) {
+        this.#failures.push(error);
+      }
+      any = true;
+    }
   }
 
   #select(inputIndex: number, value: unknown): void {
