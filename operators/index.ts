@@ -40,10 +40,9 @@ export {
   IntervalJoin,
   IntervalJoinedStreams,
   OuterIntervalJoin,
-  type JoinFunction,
-  type JoinOptions,
   type OuterJoinOptions,
 } from './interval-joined-streams.ts';
+export type { JoinFunction, JoinOptions } from './join-options.ts';
 export { ProcessJoinFunction, type JoinContext, type JoinLogic } from './join/join-function.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export type { Collector } from './process/collector.ts';
@@ -68,6 +67,7 @@ export {
 } from './process/state-spec.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 export type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+export { TemporalJoin } from './temporal-joined-streams.ts';
 export { WindowedStream, type WindowFunction, type WindowOptions } from './windowed-stream.ts';
 
 export { ContinuousEventTimeTrigger } from './window/continuous-event-time-trigger.ts';
@@ -128,6 +128,7 @@ export {
 export { removeOrphans, type RemoveOrphansOptions, voidManifestsAfter } from './sink/parquet/orphans.ts';
 export { parquetSink, type ParquetSinkOptions } from './sink/parquet/parquet-sink.ts';
 export type { RollPolicy } from './sink/parquet/roll-policy.ts';
+export { printSink, type PrintSinkOptions } from './sink/print/print-sink.ts';
 export {
   twoPhaseCommitSink,
   type TwoPhaseCommitSinkOptions,
