@@ -1,21 +1,11 @@
 import { UserError } from '../engine/base/errors.ts';
 import type { OutputTag } from '../engine/task/output-tag.ts';
 import { type Duration, durationMs } from '../engine/time/duration.ts';
-import type { Schema } from '../state/schema/schema.ts';
 import type { DataStream } from './data-stream.ts';
+import { type JoinFunction, joinLogicOf, type JoinOptions, mappingJoin, requireJoinSchemas } from './join-options.ts';
 import { IntervalJoinOperator } from './join/interval-join-operator.ts';
 import type { JoinLogic } from './join/join-function.ts';
 import { type EmitUnmatched, type JoinType, OuterIntervalJoinOperator } from './join/outer-interval-join-operator.ts';
-import type { StatefulOperatorOptions } from './stream-graph-builder.ts';
-
-/** How the rows of both sides are stored, and who the operator is. */
-export interface JoinOptions<L, R> extends StatefulOperatorOptions {
-  readonly leftSchema: Schema<L>;
-  readonly rightSchema: Schema<R>;
-}
-
-/** A join function, or what makes one per subtask. */
-export type JoinFunction<L, R, OUT> = JoinLogic<L, R, OUT> | (() => JoinLogic<L, R, OUT>);
 
 export interface OuterJoinOptions {
   /**
@@ -104,12 +94,12 @@ export class IntervalJoin<L, R> {
 
   /** One result per pair, with the later of the two times. */
   map<OUT>(join: (left: L, right: R) => OUT, options: JoinOptions<L, R>): DataStream<OUT> {
-    return this.process(mapping(join), options);
+    return this.process(mappingJoin(join), options);
   }
 
   /** Any number of results per pair. */
   process<OUT>(joinFunction: JoinFunction<L, R, OUT>, options: JoinOptions<L, R>): DataStream<OUT> {
-    requireSchemas('interval-join', options);
+    requireJoinSchemas('interval-join', options);
     const { lowerMs, upperMs, leftLateTag, rightLateTag } = this.#settings;
     const { leftSchema, rightSchema } = options;
     return this.#left.transform2(this.#right, {
@@ -122,7 +112,7 @@ export class IntervalJoin<L, R> {
           upperMs,
           leftSchema,
           rightSchema,
-          logic: logicOf(joinFunction),
+          logic: joinLogicOf(joinFunction),
           leftLateTag,
           rightLateTag,
         }),
@@ -168,7 +158,7 @@ export class OuterIntervalJoin<L, R, PL, PR> {
 
   /** One result per pair and per row without partner. */
   map<OUT>(join: (left: PL, right: PR) => OUT, options: JoinOptions<L, R>): DataStream<OUT> {
-    return this.process(mapping(join), options);
+    return this.process(mappingJoin(join), options);
   }
 
   /** Any number of results per pair and per row without partner. */
@@ -182,7 +172,7 @@ export class OuterIntervalJoin<L, R, PL, PR> {
       cleanupInterval = 0,
     } = this.#settings;
     const kind = `${joinType}-outer-interval-join`;
-    requireSchemas(kind, options);
+    requireJoinSchemas(kind, options);
     const { leftSchema, rightSchema } = options;
     const allowedLatenessMs = durationMs(allowedLateness);
     const cleanupIntervalMs = durationMs(cleanupInterval);
@@ -206,23 +196,8 @@ export class OuterIntervalJoin<L, R, PL, PR> {
           emitUnmatched,
           leftSchema,
           rightSchema,
-          logic: logicOf(joinFunction) as unknown as JoinLogic<L | undefined, R | undefined, OUT>,
+          logic: joinLogicOf(joinFunction) as unknown as JoinLogic<L | undefined, R | undefined, OUT>,
         }),
     });
   }
-}
-
-function mapping<L, R, OUT>(join: (left: L, right: R) => OUT): JoinLogic<L, R, OUT> {
-  return { processElement: (left, right, _context, out) => out.collect(join(left, right)) };
-}
-
-function logicOf<L, R, OUT>(joinFunction: JoinFunction<L, R, OUT>): JoinLogic<L, R, OUT> {
-  return typeof joinFunction === 'function' ? joinFunction() : joinFunction;
-}
-
-function requireSchemas(kind: string, options: JoinOptions<unknown, unknown>): void {
-  if (options.leftSchema !== undefined && options.rightSchema !== undefined) return;
-  throw new UserError('JOB_DEFINITION', `${kind} '${options.uid}' keeps rows but has no schema for them`, {
-    hint: 'Pass { leftSchema, rightSchema } with the schemas of the rows of both sides.',
-  });
 }

@@ -9,6 +9,7 @@ import { ProcessOperator } from './process/process-operator.ts';
 import { ReduceOperator } from './process/reduce-operator.ts';
 import type { StateSpecs } from './process/state-spec.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+import { TemporalJoin } from './temporal-joined-streams.ts';
 import type { Window } from './window/window.ts';
 import type { WindowAssigner } from './window/window-assigner.ts';
 import { WindowedStream } from './windowed-stream.ts';
@@ -63,6 +64,14 @@ export class KeyedStream<T, K extends Key> {
   /** Joins with the rows of `other` that have the same key and lie within an interval of time: `between(...)` says which. */
   intervalJoin<R>(other: KeyedStream<R, K>): IntervalJoinedStreams<T, R> {
     return new IntervalJoinedStreams(this.stream, other.stream);
+  }
+
+  /**
+   * Joins with what `versions`, a changelog, said by the same key at the time of each record: rates, prices, dimensions
+   * that change.
+   */
+  temporalJoin<R>(versions: KeyedStream<R, K>): TemporalJoin<T, R, R> {
+    return new TemporalJoin<T, R, R>(this.stream, versions.stream);
   }
 
   /** Two keyed streams whose records share keyed state in one operator. */

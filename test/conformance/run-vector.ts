@@ -5,6 +5,7 @@ import * as barriers from './types/barriers.ts';
 import * as joins from './types/joins.ts';
 import * as keys from './types/keys.ts';
 import * as process from './types/process.ts';
+import { temporalJoin } from './types/temporal-join.ts';
 import * as time from './types/time.ts';
 import * as ttl from './types/ttl.ts';
 import { trigger } from './types/trigger.ts';
@@ -27,6 +28,7 @@ const TYPES: Readonly<Record<string, VectorType>> = {
   ...ttl,
   ...process,
   ...joins,
+  temporalJoin,
   trigger,
   twoPhaseCommitSink: twoPhaseCommitSinkType,
   window,
