@@ -4,7 +4,7 @@ import type { Key } from '../../state/keyed/key.ts';
 import type { Collector } from '../process/collector.ts';
 import type { FunctionContext } from '../process/function-context.ts';
 import type { StateHandles, StateSpecs } from '../process/state-spec.ts';
-import type { Window } from './window.ts';
+import type { TimeWindow, Window } from './window.ts';
 
 /** What a window function can ask and do. One object, reused: do not keep it. */
 export interface WindowFunctionContext<
@@ -55,11 +55,11 @@ export abstract class ProcessWindowFunction<
   close(): void {}
 }
 
-/** Declares a window function with its states; types follow from them. */
+/** Declares a window function with its states; types follow from them. Windows of time unless `W` says otherwise. */
 export function defineWindowFunction<
   IN,
   OUT,
-  W extends Window = Window,
+  W extends Window = TimeWindow,
   WS extends StateSpecs = Record<never, never>,
   GS extends StateSpecs = Record<never, never>,
   K extends Key = Key,
