@@ -10,6 +10,8 @@ export interface CollectionSourceOptions<T> {
   readonly splits?: number | undefined;
   /** Time of a value, milliseconds. Default: none; the watermark strategy's assigner gives it. */
   readonly timestampOf?: ((value: T) => number) | undefined;
+  /** Limit for all splits together, kept by the environment's clock. Default: as fast as they are taken. */
+  readonly recordsPerSecond?: number | undefined;
 }
 
 /** Values by index, for collections that need not be in memory: `at` is a pure function of the index in [0, count). */
@@ -23,7 +25,7 @@ export function collectionSource<T>(
   values: readonly T[] | IndexedValues<T>,
   options: CollectionSourceOptions<T> = {},
 ): Source<T, GeneratorSplit> {
-  const { name = 'collection', splits = 1, timestampOf } = options;
+  const { name = 'collection', splits = 1, timestampOf, recordsPerSecond } = options;
   if (!Number.isSafeInteger(splits) || splits < 1) {
     throw new UserError('CONFIGURATION', `expected splits to be a whole number of at least 1, found ${splits}`);
   }
@@ -35,6 +37,7 @@ export function collectionSource<T>(
     countPerSplit: (splitIndex) => Math.max(0, Math.ceil((count - splitIndex) / splits)),
     recordAt: (splitIndex, index) => at(index * splits + splitIndex),
     timestampOf,
+    recordsPerSecond,
   });
 }
 
