@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
 import type { KeyedStateBackend } from '../../../state/keyed/keyed-state-backend.ts';
 import { createKeyedStateBackend } from '../../../state/keyed/paged-keyed-state-backend.ts';
@@ -5,6 +8,8 @@ import type { StateFile } from '../../../state/snapshot/state-file.ts';
 import { DirectoryStorage } from '../../../state/storage/directory-storage.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
+import type { PageStore } from '../../../state/store/page-store.ts';
+import { openRocksDbPageStore } from '../../../state/store/rocksdb-page-store.ts';
 import { MemoryKeyedStateBackend, type MemoryKeyedStateSnapshot } from './memory-keyed-state-backend.ts';
 
 /** A kind of keyed state backend under a harness. */
@@ -33,8 +38,15 @@ interface PagedSnapshot {
   readonly files: readonly StateFile[];
 }
 
-/** The engine's backend on a heap store, with room for `decodedPagesMax` decoded pages. */
-function pagedBackend(name: string, decodedPagesMax: number): TestBackendKind {
+interface PagedBackendOptions {
+  readonly decodedPagesMax: number;
+  readonly encodedBytesMax: number;
+  openStore(): Promise<{ readonly store: PageStore; readonly storeOperatorId: number }>;
+}
+
+/** The engine's backend on a store, with room for `decodedPagesMax` decoded pages. */
+function pagedBackend(name: string, options: PagedBackendOptions): TestBackendKind {
+  const { decodedPagesMax, encodedBytesMax } = options;
   return {
     name,
     async create(restored) {
@@ -47,11 +59,10 @@ function pagedBackend(name: string, decodedPagesMax: number): TestBackendKind {
         maxParallelism: 128,
         keyGroupStart: 0,
         keyGroupEnd: 128,
-        store: new HeapPageStore(),
-        storeOperatorId: 0,
+        ...(await options.openStore()),
         storage,
         restoreFiles: files,
-        cache: { decodedBytesMax: 1 << 20, encodedBytesMax: 1 << 20, decodedPagesMax },
+        cache: { decodedBytesMax: 1 << 20, encodedBytesMax, decodedPagesMax },
       });
       return {
         backend,
@@ -64,11 +75,47 @@ function pagedBackend(name: string, decodedPagesMax: number): TestBackendKind {
   };
 }
 
+const onHeap: Pick<PagedBackendOptions, 'encodedBytesMax' | 'openStore'> = {
+  encodedBytesMax: 1 << 20,
+  openStore: () => Promise.resolve({ store: new HeapPageStore(), storeOperatorId: 0 }),
+};
+
+let sharedRocksDb: Promise<PageStore> | undefined;
+let rocksDbAreaCount = 0;
+
+/** One database for all backends of the process, an area each: opening one takes longer than most tests. */
+async function openRocksDbArea(): Promise<{ store: PageStore; storeOperatorId: number }> {
+  if (sharedRocksDb === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), 'tidemark-backend-'));
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    sharedRocksDb = openRocksDbPageStore({ directory });
+  }
+  return { store: await sharedRocksDb, storeOperatorId: rocksDbAreaCount++ % ROCKSDB_AREAS };
+}
+
+/** Backends alive at the same time, at most; an area is emptied when it is used again. */
+const ROCKSDB_AREAS = 64;
+
 /** The engine's backend. */
-export const PAGED_BACKEND: TestBackendKind = pagedBackend('paged', 65_536);
+export const PAGED_BACKEND: TestBackendKind = pagedBackend('paged', { ...onHeap, decodedPagesMax: 65_536 });
 
 /** The engine's backend with so little room that nearly every record finds its page encoded. */
-export const SMALL_PAGED_BACKEND: TestBackendKind = pagedBackend('paged, small cache', 2);
+export const SMALL_PAGED_BACKEND: TestBackendKind = pagedBackend('paged, small cache', {
+  ...onHeap,
+  decodedPagesMax: 2,
+});
+
+/** The engine's backend over RocksDB, with room for three pages: every other one lies in the database. */
+export const ROCKSDB_BACKEND: TestBackendKind = pagedBackend('RocksDB, three pages', {
+  decodedPagesMax: 3,
+  encodedBytesMax: 1,
+  openStore: openRocksDbArea,
+});
 
 /** Every operator test runs on all of these. */
-export const TEST_BACKENDS: readonly TestBackendKind[] = [ORACLE_BACKEND, PAGED_BACKEND, SMALL_PAGED_BACKEND];
+export const TEST_BACKENDS: readonly TestBackendKind[] = [
+  ORACLE_BACKEND,
+  PAGED_BACKEND,
+  SMALL_PAGED_BACKEND,
+  ROCKSDB_BACKEND,
+];
