@@ -5,6 +5,8 @@ import type { Sink } from '../engine/task/sink.ts';
 import type { StreamOperator } from '../engine/task/stream-operator.ts';
 import type { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
 import type { Key } from '../state/keyed/key.ts';
+import type { AsyncFunction, AsyncInvoke } from './async/async-function.ts';
+import { type AsyncWaitOptions, declareAsyncWait } from './async/async-wait-options.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
@@ -107,6 +109,21 @@ export class DataStream<T> {
       isStateful: false,
       factory: () => new ProcessOperator(logic),
     });
+  }
+
+  /**
+   * Asks an async function about every record: results come out in the order of the records, each as soon as it and all
+   * before it are there.
+   *
+   *     orders.orderedWait(async (order) => [await priceOf(order)], { uid: 'prices', schema: Order, timeout: '5s' })
+   */
+  orderedWait<R>(fn: AsyncFunction<T, R> | AsyncInvoke<T, R>, options: AsyncWaitOptions<T, R>): DataStream<R> {
+    return this.transform(declareAsyncWait('ordered-wait', fn, options, true));
+  }
+
+  /** The same, with results in the order in which they are there; none passes a watermark. */
+  unorderedWait<R>(fn: AsyncFunction<T, R> | AsyncInvoke<T, R>, options: AsyncWaitOptions<T, R>): DataStream<R> {
+    return this.transform(declareAsyncWait('unordered-wait', fn, options, false));
   }
 
   /**

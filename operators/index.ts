@@ -32,6 +32,15 @@ export { pick, record } from '../state/schema/record.ts';
 export { union } from '../state/schema/union.ts';
 export { withAliases, withDefault, withDoc } from '../state/schema/attributes.ts';
 
+export type { AsyncContext, AsyncFunction, AsyncInvoke } from './async/async-function.ts';
+export {
+  AsyncRetryStrategies,
+  type AsyncRetryStrategy,
+  type ExponentialBackoffRetryOptions,
+  type FixedDelayRetryOptions,
+  RetryPredicates,
+} from './async/async-retry.ts';
+export type { AsyncCapacityOptions, AsyncWaitOptions } from './async/async-wait-options.ts';
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { DataStream, type KeySelector } from './data-stream.ts';
 export { defineJob, type JobSource } from './define-job.ts';

@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   STORAGE_FULL: 'the disk or quota is full',
   PRECONDITION_FAILED: 'a conditional put lost: the object exists or has changed',
   NOT_FOUND: 'an object, file, topic or table does not exist',
+  TIMEOUT: 'an answer did not come in time',
   CONNECTION: 'a server cannot be reached',
   TOPIC_MISSING: 'a Kafka topic does not exist',
   OFFSET_OUT_OF_RANGE: 'a stored Kafka offset lies outside of what the broker still has',

@@ -1,6 +1,7 @@
 import { PAGED_BACKEND, type TestBackendKind } from '../harness/operators/backends.ts';
 import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
+import { asyncWait } from './types/async-wait.ts';
 import * as barriers from './types/barriers.ts';
 import * as joins from './types/joins.ts';
 import * as keys from './types/keys.ts';
@@ -28,6 +29,7 @@ const TYPES: Readonly<Record<string, VectorType>> = {
   ...ttl,
   ...process,
   ...joins,
+  asyncWait,
   temporalJoin,
   trigger,
   twoPhaseCommitSink: twoPhaseCommitSinkType,

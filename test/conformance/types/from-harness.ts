@@ -14,6 +14,9 @@ interface KeyedValue {
 
 const ROW_KINDS: Readonly<Record<string, RowKind>> = { '+I': 0, '-U': 1, '+U': 2, '-D': 3 };
 
+/** A step's row kind; a missing one is `+I`. */
+export const rowKindOf = (kind: string | undefined): RowKind => ROW_KINDS[kind ?? '+I']!;
+
 export interface HarnessRunOptions {
   readonly inputCount: 1 | 2;
   readonly isKeyed: boolean;
@@ -46,7 +49,7 @@ export async function harnessRun(
     switch (step.t) {
       case 'rec': {
         const value = isKeyed ? { key: step.key!, value: step.value } : step.value;
-        const kind = ROW_KINDS[step.kind ?? '+I']!;
+        const kind = rowKindOf(step.kind);
         if (inputCount === 1) harness.processElement(value, timeMs(step.ts), kind);
         else if (step.side === 1) harness.processElement1(value, timeMs(step.ts), kind);
         else harness.processElement2(value, timeMs(step.ts), kind);
@@ -86,7 +89,8 @@ export async function harnessRun(
   };
 }
 
-function print(element: OutputElement): Readonly<Record<string, unknown>> {
+/** An element as expectations write it. */
+export function print(element: OutputElement): Readonly<Record<string, unknown>> {
   if ('watermarkMs' in element) return { wm: printTime(element.watermarkMs) };
   if ('status' in element) return { status: element.status.toUpperCase() };
   const { value, timestampMs, kind } = element;
