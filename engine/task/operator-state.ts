@@ -32,4 +32,8 @@ export interface BroadcastState<K, V> extends Iterable<[K, V]> {
   has(key: K): boolean;
   set(key: K, value: V): void;
   delete(key: K): void;
+  clear(): void;
+  keys(): Iterable<K>;
+  values(): Iterable<V>;
+  readonly size: number;
 }

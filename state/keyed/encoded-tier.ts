@@ -1,7 +1,7 @@
 import { ByteWriter } from '../../engine/base/bytes.ts';
 import { BloomFilter } from './bloom-filter.ts';
 import { type Changes, collectChanges } from './changes.ts';
-import { KeyImage } from './key-image.ts';
+import { KeyImage, TAG_PART } from './key-image.ts';
 import { KeyProbe } from './key-probe.ts';
 import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
@@ -232,6 +232,24 @@ export class EncodedTier {
     image.buffer.copy(segment.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
     page.copy(segment.buffer, at + ENTRY_HEADER_BYTES + image.length, offset, offset + length);
     return this.#commit(segment, at, length, keyGroup, flags, epoch);
+  }
+
+  /** The bytes of every key of key groups [start, end) that has a page here, in the order of memory. */
+  forEachKey(
+    keyGroupStart: number,
+    keyGroupEnd: number,
+    visit: (buffer: Buffer, offset: number, length: number) => void,
+  ): void {
+    this.#pool.forEach((segment) => {
+      for (let offset = 0; offset < segment.used; offset += segment.entryBytesAt(offset)) {
+        const keyGroup = segment.keyGroupAt(offset);
+        if (keyGroup < keyGroupStart || keyGroup >= keyGroupEnd) continue;
+        if ((segment.flagsAt(offset) & ENTRY_DEAD) !== 0 || segment.pageLengthAt(offset) === 0) continue;
+        const keyOffset = offset + ENTRY_HEADER_BYTES;
+        if (segment.buffer[keyOffset] === TAG_PART) continue;
+        visit(segment.buffer, keyOffset, segment.keyLengthAt(offset));
+      }
+    });
   }
 
   /** Every live entry whose changes the next checkpoint must hold, in the order of memory. */

@@ -33,6 +33,11 @@ export interface KeyedStateBackend {
   /** Throws UserError JOB_DEFINITION when there is no current key. */
   currentKey(): Key;
   clearCurrentKey(): void;
+  /**
+   * Makes every key that has any state or timers current, one after the other, with blocking reads, and calls back; what
+   * the callback changes is kept. In no particular order; there is no current key afterwards. For rare work over all keys.
+   */
+  forEachKey(visit: (key: Key) => void): void;
 
   // Timers of the current key: one per (key, namespace, timestamp, domain).
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void;

@@ -158,6 +158,27 @@ export class PageCache {
     return settled === 0 ? undefined : (settled as Promise<number>);
   }
 
+  /** Makes the pages of `keys` resident, with a blocking read when they have to be fetched. */
+  prepareBlocking(keys: readonly Key[]): void {
+    if (!this.#isSealed) this.seal();
+    const pin = ++this.#pin;
+    const { pages } = this.decoded;
+    for (const key of keys) {
+      const hash = hashOfKey(key);
+      const page = pages.get(hash, key);
+      if (page === undefined) this.#fault(key, hash, pin);
+      else page.pin = pin;
+    }
+    this.#fillFaulted(false);
+    this.#evict(pin);
+    this.#spills.check();
+    this.#spills.waitBlocking();
+    const loading = this.#loading;
+    if (loading.length === 0) return;
+    this.#loading = [];
+    this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
+  }
+
   /** The page of the i-th key prepared; looked up again when it may have been evicted since. */
   preparedPage(index: number): Page {
     return this.#pin === this.#preparedPin ? this.#prepared[index]! : this.pageOf(this.#preparedKeys[index]!);

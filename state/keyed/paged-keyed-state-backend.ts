@@ -13,6 +13,7 @@ import { Expiry } from './expiry.ts';
 import { TAG_PART } from './key-image.ts';
 import type { Key, Namespace } from './key.ts';
 import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
+import { KeyScan } from './key-scan.ts';
 import { LargeContext } from './large-factory.ts';
 import { PageCache } from './page-cache.ts';
 import { PageCodec, readPageHead, type PageHead } from './page-codec.ts';
@@ -94,6 +95,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #eventExpiry: Expiry;
   readonly #processingExpiry: Expiry;
   readonly #indexes: readonly TimeIndex[];
+  readonly #keyScan: KeyScan;
   readonly #snapshots: Snapshots;
   readonly #store: PageStore;
   #isClosed = false;
@@ -132,11 +134,13 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     });
     const looks = [this.#eventTimers, this.#processingTimers, this.#eventExpiry, this.#processingExpiry];
     this.#indexes = looks.map(({ index }) => index);
+    const { keyGroupStart, keyGroupEnd } = options;
+    this.#keyScan = new KeyScan({ cache: this.#cache, areas, store, keyGroupStart, keyGroupEnd });
     this.#snapshots = new Snapshots({
       operatorUid: options.operatorUid,
       maxParallelism,
-      keyGroupStart: options.keyGroupStart,
-      keyGroupEnd: options.keyGroupEnd,
+      keyGroupStart,
+      keyGroupEnd,
       cache: this.#cache,
       codec,
       areas,
@@ -228,6 +232,22 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   clearCurrentKey(): void {
     this.#cursor.page = NO_PAGE;
+  }
+
+  forEachKey(visit: (key: Key) => void): void {
+    this.#takeAddedBytes();
+    this.#cursor.page = NO_PAGE;
+    try {
+      this.#keyScan.forEachRun((keys) => {
+        for (const key of keys) {
+          this.#cursor.page = this.#cache.pageOf(key);
+          visit(key);
+        }
+        this.#takeAddedBytes();
+      });
+    } finally {
+      this.#cursor.page = NO_PAGE;
+    }
   }
 
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void {

@@ -40,6 +40,18 @@ export class StoreAreas {
     return key;
   }
 
+  /** Bounds of the pages of key groups [start, end). */
+  pagesOf(keyGroupStart: number, keyGroupEnd: number): { readonly start: Uint8Array; readonly end: Uint8Array } {
+    return { start: this.#groupKey(keyGroupStart), end: this.#groupKey(keyGroupEnd) };
+  }
+
+  #groupKey(keyGroup: number): Uint8Array {
+    const key = Buffer.alloc(5);
+    this.#prefix(key, AREA_PAGES);
+    key.writeUInt16BE(keyGroup, 3);
+    return key;
+  }
+
   changeKey(epoch: number, keyGroup: number, hash: number, buffer: Buffer, offset: number, length: number): Uint8Array {
     const key = Buffer.allocUnsafe(CHANGE_PREFIX_BYTES + length);
     this.#prefix(key, AREA_CHANGES);
@@ -82,6 +94,12 @@ export function storeValue(flags: number, epoch: number, buffer: Buffer, offset:
   value.writeInt32LE(epoch, 1);
   buffer.copy(value, STORE_VALUE_HEADER_BYTES, offset, offset + length);
   return value;
+}
+
+/** What the key of an entry of area 0 says. */
+export function keyOfPageEntry(entryKey: Uint8Array): { readonly key: Buffer; readonly hash: number } {
+  const bytes = Buffer.from(entryKey.buffer, entryKey.byteOffset, entryKey.byteLength);
+  return { key: bytes.subarray(PAGE_PREFIX_BYTES), hash: bytes.readInt32BE(5) };
 }
 
 /** An entry of area 1, taken apart. */

@@ -56,6 +56,16 @@ export class HeapPageStore implements PageStore {
     }
   }
 
+  rangeBlocking(start: Uint8Array, end: Uint8Array, limit: number): PageEntry[] {
+    this.#assertOpen();
+    return this.#keysOf(start, end)
+      .slice(0, limit)
+      .map((text) => ({
+        key: new Uint8Array(Buffer.from(text, 'latin1')),
+        value: new Uint8Array(this.#partitionOf(text).get(text)!),
+      }));
+  }
+
   async deleteRange(start: Uint8Array, end: Uint8Array): Promise<void> {
     this.#assertOpen();
     for (const text of this.#keysOf(start, end)) {

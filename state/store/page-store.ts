@@ -18,6 +18,8 @@ export interface PageStore {
   write(batch: readonly PageWrite[]): Promise<void>;
   /** Entries with `start <= key < end` in key order. Writes made while it runs may or may not be seen. */
   iterate(start: Uint8Array, end: Uint8Array): AsyncIterable<PageEntry>;
+  /** The first `limit` of these entries, stopping this thread until they are there. */
+  rangeBlocking(start: Uint8Array, end: Uint8Array, limit: number): PageEntry[];
   deleteRange(start: Uint8Array, end: Uint8Array): Promise<void>;
   /** Bytes held in memory by the store itself, as far as it knows. */
   memoryBytes(): number;

@@ -94,24 +94,7 @@ export class RocksDbPageStore implements PageStore {
   }
 
   getManyBlocking(keys: readonly Uint8Array[]): (Uint8Array | undefined)[] {
-    this.#assertOpen();
-    Atomics.store(this.#signal, 0, 0);
-    const id = this.#send('getMany', packKeys(keys), true);
-    if (Atomics.wait(this.#signal, 0, 0, BLOCKING_TIMEOUT_MS) === 'timed-out') {
-      throw this.#error('getMany', `no answer in ${BLOCKING_TIMEOUT_MS} ms`);
-    }
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { readonly message: RocksDbAnswer } | undefined;
-      if (received === undefined) throw this.#error('getMany', 'no answer');
-      const answer = received.message;
-      if (answer.id !== id) {
-        // Of an earlier request, which waits for it asynchronously.
-        this.#settle(answer);
-        continue;
-      }
-      if (answer.error !== undefined) throw this.#error('getMany', answer.error);
-      return unpackValues(answer.content);
-    }
+    return unpackValues(this.#askBlocking('getMany', packKeys(keys)));
   }
 
   async write(batch: readonly PageWrite[]): Promise<void> {
@@ -128,6 +111,10 @@ export class RocksDbPageStore implements PageStore {
       // The smallest key behind the last one.
       from = Buffer.concat([entries[entries.length - 1]!.key, Buffer.alloc(1)]);
     }
+  }
+
+  rangeBlocking(start: Uint8Array, end: Uint8Array, limit: number): PageEntry[] {
+    return unpackEntries(this.#askBlocking('iterate', packRange(start, end, limit)));
   }
 
   async deleteRange(start: Uint8Array, end: Uint8Array): Promise<void> {
@@ -166,6 +153,27 @@ export class RocksDbPageStore implements PageStore {
         reject: (error) => reject(this.#error(operation, error)),
       });
     });
+  }
+
+  #askBlocking(operation: RocksDbOperation, content: ArrayBuffer): ArrayBuffer {
+    this.#assertOpen();
+    Atomics.store(this.#signal, 0, 0);
+    const id = this.#send(operation, content, true);
+    if (Atomics.wait(this.#signal, 0, 0, BLOCKING_TIMEOUT_MS) === 'timed-out') {
+      throw this.#error(operation, `no answer in ${BLOCKING_TIMEOUT_MS} ms`);
+    }
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { readonly message: RocksDbAnswer } | undefined;
+      if (received === undefined) throw this.#error(operation, 'no answer');
+      const answer = received.message;
+      if (answer.id !== id) {
+        // Of an earlier request, which waits for it asynchronously.
+        this.#settle(answer);
+        continue;
+      }
+      if (answer.error !== undefined) throw this.#error(operation, answer.error);
+      return answer.content;
+    }
   }
 
   #send(operation: RocksDbOperation, content: ArrayBuffer, isBlocking: boolean): number {

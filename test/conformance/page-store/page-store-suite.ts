@@ -170,6 +170,7 @@ export function pageStoreSuite(open: () => PageStore | Promise<PageStore>): void
     await expect(store.deleteRange(bytes('a'), bytes('b'))).rejects.toEqual(closed);
     await expect(collect(store.iterate(bytes('a'), bytes('b')))).rejects.toEqual(closed);
     expect(() => store.getManyBlocking([bytes('a')])).toThrow(closed);
+    expect(() => store.rangeBlocking(bytes('a'), bytes('b'), 1)).toThrow(closed);
   });
 
   test('close waits for writes under way', async () => {
@@ -190,6 +191,7 @@ export function pageStoreSuite(open: () => PageStore | Promise<PageStore>): void
     fc.record({ do: fc.constant('write' as const), batch: fc.array(fc.tuple(key, value), { maxLength: 20 }) }),
     fc.record({ do: fc.constant('get' as const), isBlocking: fc.boolean(), keys: fc.array(key, { maxLength: 10 }) }),
     fc.record({ do: fc.constant('iterate' as const), start: key, end: key }),
+    fc.record({ do: fc.constant('range' as const), start: key, end: key, limit: fc.integer({ min: 1, max: 5 }) }),
     fc.record({ do: fc.constant('deleteRange' as const), start: key, end: key }),
   );
 
@@ -205,6 +207,11 @@ export function pageStoreSuite(open: () => PageStore | Promise<PageStore>): void
             if (one.do === 'iterate') {
               const found = await collect(store.iterate(bytes(`k${one.start}`), bytes(`k${one.end}`)));
               expect(found).toEqual(inRange(`k${one.start}`, `k${one.end}`));
+            } else if (one.do === 'range') {
+              const found = store.rangeBlocking(bytes(`k${one.start}`), bytes(`k${one.end}`), one.limit);
+              expect(found.map(({ key: k, value: v }) => [text(k), text(v)])).toEqual(
+                inRange(`k${one.start}`, `k${one.end}`).slice(0, one.limit),
+              );
             } else if (one.do === 'write') {
               void store.write(one.batch.map(([k, v]) => put(`k${k}`, v)));
               for (const [k, v] of one.batch) {

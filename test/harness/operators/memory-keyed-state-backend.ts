@@ -68,6 +68,17 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
     this.#currentKey = undefined;
   }
 
+  forEachKey(visit: (key: Key) => void): void {
+    const stored = [...this.#contents.keys()].map((id) => keyOf(id.split('\n')[1]!));
+    const withTimers = [...this.#eventTimers, ...this.#processingTimers].map(({ key }) => key);
+    const keys = new Set([...stored, ...withTimers]);
+    for (const key of keys) {
+      this.#currentKey = key;
+      visit(key);
+    }
+    this.#currentKey = undefined;
+  }
+
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void {
     this.#register(this.#eventTimers, namespace, timestampMs);
   }
@@ -164,6 +175,22 @@ function first(timers: readonly Timer[]): number {
   let at = -1;
   for (let i = 0; i < timers.length; i++) if (at < 0 || timers[i]!.timestampMs < timers[at]!.timestampMs) at = i;
   return at;
+}
+
+/** The inverse of `keyText`. */
+function keyOf(text: string): Key {
+  const at = text.indexOf(':');
+  const content = text.slice(at + 1);
+  switch (text.slice(0, at)) {
+    case 'number':
+      return Number(content);
+    case 'bigint':
+      return BigInt(content);
+    case 'boolean':
+      return content === 'true';
+    default:
+      return content;
+  }
 }
 
 function keyText(key: Key): string {

@@ -134,6 +134,9 @@ export class Run {
       case 'snapshot':
         await this.snapshot(step.isFull, step.fails, step.waits);
         return;
+      case 'everyKey':
+        for (const subtask of this.subtasks) this.everyKey(subtask, step.add);
+        return;
       case 'restore':
         await this.running;
         for (const { backend } of this.subtasks) await backend.close();
@@ -324,6 +327,23 @@ export class Run {
     while (!(await fire()));
     expect(this.model.firstTimerMs(domain, subtask.from, subtask.to)).toBeGreaterThan(limit);
     Object.assign(this.model, before);
+  }
+
+  everyKey(subtask: Subtask, add: number): void {
+    const { backend, states, from, to } = subtask;
+    const { surely, perhaps } = this.model.keyCount(from, to);
+    const visited = new Set<Key>();
+    backend.forEachKey((key) => {
+      expect(visited.has(key)).toBe(false);
+      visited.add(key);
+      this.compare(subtask, key);
+      states.list.add(add);
+      this.model.of(key).list.push(add);
+    });
+    // Of those whose state may have expired, some.
+    expect(visited.size).toBeGreaterThanOrEqual(surely);
+    expect(visited.size).toBeLessThanOrEqual(surely + perhaps);
+    expect(() => backend.currentKey()).toThrow('no current key');
   }
 
   async snapshot(isFull: boolean, fails: boolean, waits: boolean): Promise<void> {

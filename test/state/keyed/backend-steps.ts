@@ -84,6 +84,8 @@ export type Step =
   | { readonly do: 'batch'; readonly accesses: readonly Access[] }
   | { readonly do: 'advance'; readonly domain: Domain; readonly by: number }
   | { readonly do: 'snapshot'; readonly isFull: boolean; readonly fails: boolean; readonly waits: boolean }
+  /** Visits all keys and adds to their lists. */
+  | { readonly do: 'everyKey'; readonly add: number }
   | { readonly do: 'restore'; readonly parallelism: number };
 
 export const anyStep: fc.Arbitrary<Step> = fc.oneof(
@@ -112,6 +114,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
       waits: fc.boolean(),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('everyKey' as const), add: small }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), parallelism: fc.constantFrom(1, 2, 3) }) },
 );
 
