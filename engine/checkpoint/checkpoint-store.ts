@@ -1,7 +1,7 @@
 import { CheckpointCorruptError, OwnershipLostError, PreconditionFailedError, UserError } from '../base/errors.ts';
 import { assert } from '../base/assert.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
-import type { CheckpointManifest, LatestPointer, RetainedCheckpoint } from './manifest.ts';
+import type { CheckpointManifest, FoundCheckpoint, LatestPointer, RetainedCheckpoint } from './manifest.ts';
 
 /** What a new attempt knows when it has taken the chain over. */
 export interface Claim {
@@ -84,6 +84,19 @@ export class CheckpointStore {
     };
   }
 
+  /**
+   * The manifest of the newest checkpoint, without taking the chain over; undefined when there is none yet.
+   *
+   * @throws CheckpointCorruptError when it is missing or does not parse, UserError CHECKPOINT_CORRUPT for the pointer.
+   */
+  async readNewest(): Promise<FoundCheckpoint | undefined> {
+    const stored = await this.storage.get(this.#pointerKey());
+    const newest = stored === undefined ? undefined : this.#parsePointer(stored.bytes).retained[0];
+    if (newest === undefined) return undefined;
+    const where = this.storage.url(this.manifestKey(newest));
+    return { manifest: await this.#readManifest(newest), storage: this.storage, where };
+  }
+
   /** Leaves corrupt checkpoints out of the retained ones; takes effect with the next commit. */
   forget(checkpointIds: readonly number[]): void {
     const pointer = this.#pointer;
@@ -116,11 +129,7 @@ export class CheckpointStore {
   async read(checkpointId: number): Promise<CheckpointManifest> {
     const retained = this.#retained.find((candidate) => candidate.checkpointId === checkpointId);
     assert(retained !== undefined, () => `checkpoint ${checkpointId} is not retained`);
-    const key = this.manifestKey(retained);
-    const stored = await this.storage.get(key);
-    if (stored === undefined)
-      throw new CheckpointCorruptError(`checkpoint ${checkpointId} is missing at ${this.storage.url(key)}`);
-    return parseManifest(stored.bytes, this.storage.url(key));
+    return await this.#readManifest(retained);
   }
 
   manifestKey({ checkpointId, attempt }: RetainedCheckpoint): string {
@@ -134,6 +143,14 @@ export class CheckpointStore {
 
   get #retained(): readonly RetainedCheckpoint[] {
     return this.#pointer?.retained ?? [];
+  }
+
+  async #readManifest(retained: RetainedCheckpoint): Promise<CheckpointManifest> {
+    const key = this.manifestKey(retained);
+    const stored = await this.storage.get(key);
+    if (stored === undefined)
+      throw new CheckpointCorruptError(`checkpoint ${retained.checkpointId} is missing at ${this.storage.url(key)}`);
+    return parseManifest(stored.bytes, this.storage.url(key));
   }
 
   async #putManifest(manifest: CheckpointManifest): Promise<void> {

@@ -1,4 +1,5 @@
 import type { StateFile } from '../../state/snapshot/state-file.ts';
+import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { Json } from '../task/source.ts';
 
 /**
@@ -24,6 +25,15 @@ export interface CheckpointManifest {
    * again on restore, in order of checkpoint ids.
    */
   readonly pendingCommits: readonly PendingCommit[];
+}
+
+/** A manifest with where it is. */
+export interface FoundCheckpoint {
+  readonly manifest: CheckpointManifest;
+  /** Where its state files are. */
+  readonly storage: ObjectStorage;
+  /** Address of the manifest. */
+  readonly where: string;
 }
 
 export interface PendingCommit {

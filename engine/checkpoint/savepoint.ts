@@ -2,7 +2,7 @@ import { UserError } from '../base/errors.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { StateFile } from '../../state/snapshot/state-file.ts';
 import { encodeJson, parseManifest } from './checkpoint-store.ts';
-import type { CheckpointManifest } from './manifest.ts';
+import type { CheckpointManifest, FoundCheckpoint } from './manifest.ts';
 
 const MANIFEST_KEY = 'savepoint.json';
 
@@ -25,16 +25,36 @@ export async function writeSavepoint(
 
 /** @throws UserError CONFIGURATION when the folder holds a savepoint already. */
 export async function checkSavepointTarget(to: ObjectStorage): Promise<void> {
-  if ((await to.get(MANIFEST_KEY)) === undefined) return;
+  if (!(await hasSavepoint(to))) return;
   throw new UserError('CONFIGURATION', `${to.description} already holds a savepoint`, {
     hint: 'Give each savepoint a folder of its own.',
   });
+}
+
+export async function hasSavepoint(folder: ObjectStorage): Promise<boolean> {
+  return (await folder.get(MANIFEST_KEY)) !== undefined;
 }
 
 /** The manifest of a savepoint; undefined when there is none. */
 export async function readSavepoint(from: ObjectStorage): Promise<CheckpointManifest | undefined> {
   const stored = await from.get(MANIFEST_KEY);
   return stored === undefined ? undefined : parseSavepoint(stored.bytes, from.url(MANIFEST_KEY));
+}
+
+/**
+ * A savepoint with the address of its manifest.
+ *
+ * @throws UserError NOT_FOUND when there is none, CHECKPOINT_CORRUPT when it is damaged.
+ */
+export async function locateSavepoint(from: ObjectStorage): Promise<FoundCheckpoint> {
+  const stored = await from.get(MANIFEST_KEY);
+  if (stored === undefined) {
+    throw new UserError('NOT_FOUND', `there is no savepoint in ${from.description}`, {
+      hint: `A savepoint is a folder with the file ${MANIFEST_KEY}; give its address.`,
+    });
+  }
+  const where = from.url(MANIFEST_KEY);
+  return { manifest: parseSavepoint(stored.bytes, where), storage: from, where };
 }
 
 /**
@@ -50,14 +70,7 @@ export async function importSavepoint(
   prefix: string,
   check: (manifest: CheckpointManifest, where: string) => void,
 ): Promise<CheckpointManifest> {
-  const stored = await from.get(MANIFEST_KEY);
-  if (stored === undefined) {
-    throw new UserError('NOT_FOUND', `there is no savepoint in ${from.description}`, {
-      hint: `A savepoint is a folder with the file ${MANIFEST_KEY}; give its address.`,
-    });
-  }
-  const where = from.url(MANIFEST_KEY);
-  const manifest = parseSavepoint(stored.bytes, where);
+  const { manifest, where } = await locateSavepoint(from);
   check(manifest, where);
   return await copyFiles(manifest, from, to, prefix);
 }

@@ -1,6 +1,7 @@
+import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
-import type { ParamsShape } from '../graph/job-definition.ts';
+import type { JobDefinition, ParamsShape } from '../graph/job-definition.ts';
 
 /** One parameter of a job, as the command line shows it. */
 export interface ParamFlag {
@@ -41,6 +42,23 @@ export function paramFlags(shape: ParamsShape): ParamFlag[] {
       isRequired: !isOptional,
     };
   });
+}
+
+/** Adds the parameters of a job to a command's options. */
+export function addParamOptions(command: Command, job: JobDefinition): void {
+  for (const param of paramFlags(job.params)) {
+    const hint = [
+      param.description,
+      param.choices === undefined ? '' : `one of ${param.choices.join(', ')}`,
+      param.isRequired ? '(required)' : param.defaultText === undefined ? '' : `(default: ${param.defaultText})`,
+      `[${param.variable}]`,
+    ];
+    const option = new Option(
+      `${param.flag}${param.type === 'boolean' ? ' [bool]' : ' <value>'}`,
+      hint.filter((part) => part !== '').join(' '),
+    );
+    command.addOption(option.helpGroup(`Parameters of ${job.name}:`));
+  }
 }
 
 /** `startFrom` → `TIDEMARK_START_FROM`. */

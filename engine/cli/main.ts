@@ -2,6 +2,7 @@
 import { createNodeEnvironment } from '../base/environment-node.ts';
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../base/errors.ts';
+import { checkCommand } from './check-command.ts';
 import { createControlCommands } from './control-commands.ts';
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts';
 import { errorText } from './logger.ts';
@@ -9,8 +10,9 @@ import { runCommand } from './run-command.ts';
 
 /** The `tidemark` command. */
 async function main(argv: readonly string[]): Promise<number> {
-  // `run` takes its options from the job's module, so it parses them itself.
+  // `run` and `check` take their options from the job's module, so they parse them themselves.
   if (argv[0] === 'run' && argv[1] !== '--help' && argv[1] !== '-h') return await runCommand(argv.slice(1));
+  if (argv[0] === 'check' && argv[1] !== '--help' && argv[1] !== '-h') return await checkCommand(argv.slice(1));
   const program = new Command('tidemark')
     .description("Stream processing with Apache Flink's semantics, on Node alone.")
     .exitOverride()
@@ -21,6 +23,12 @@ async function main(argv: readonly string[]): Promise<number> {
       .description('Runs a job. tidemark run JOB --help lists its options and parameters.')
       .argument('<job>', 'path of a module whose default export is a job')
       .argument('[options...]', 'see tidemark run JOB --help'),
+  );
+  program.addCommand(
+    new Command('check')
+      .description('Tells whether a job could go on from a checkpoint or savepoint. tidemark check JOB --help.')
+      .argument('<job>', 'path of a module whose default export is a job')
+      .argument('[options...]', 'see tidemark check JOB --help'),
   );
   for (const command of createControlCommands(print))
     program.addCommand(command.exitOverride().configureOutput({ outputError: () => {} }));

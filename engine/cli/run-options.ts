@@ -4,7 +4,7 @@ import { UserError } from '../base/errors.ts';
 import type { JobDefinition } from '../graph/job-definition.ts';
 import { durationMs } from '../time/duration.ts';
 import { parseByteSize } from './byte-size.ts';
-import { paramFlags, parseParams, variableName } from './job-params.ts';
+import { addParamOptions, parseParams, variableName } from './job-params.ts';
 import type { LogLevel } from './logger.ts';
 
 /** Options of `tidemark run`, the same for every job. */
@@ -69,19 +69,7 @@ export function createRunCommand(job: JobDefinition, jobPath: string): Command {
   command.addOption(new Option('--allow-non-restored-state', 'drop state of operators that the job no longer has'));
   command.addOption(new Option('--json', 'log and summary as JSON lines'));
   command.addOption(new Option('--no-status', 'show no status line'));
-  for (const param of paramFlags(job.params)) {
-    const hint = [
-      param.description,
-      param.choices === undefined ? '' : `one of ${param.choices.join(', ')}`,
-      param.isRequired ? '(required)' : param.defaultText === undefined ? '' : `(default: ${param.defaultText})`,
-      `[${param.variable}]`,
-    ];
-    const option = new Option(
-      `${param.flag}${param.type === 'boolean' ? ' [bool]' : ' <value>'}`,
-      hint.filter((part) => part !== '').join(' '),
-    );
-    command.addOption(option.helpGroup(`Parameters of ${job.name}:`));
-  }
+  addParamOptions(command, job);
   command.addHelpText(
     'after',
     '\nEach option can also be given as the environment variable in brackets; a flag wins.\n' +

@@ -3,12 +3,13 @@ import { MetricGroup } from '../base/metrics.ts';
 import { CheckpointStore, type Claim } from '../checkpoint/checkpoint-store.ts';
 import type { CheckpointStatistics } from '../checkpoint/coordinator.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
-import { checkRestorable } from '../checkpoint/restore-plan.ts';
-import { importSavepoint, readSavepoint } from '../checkpoint/savepoint.ts';
+import { checkRestorable, incompatibilityError } from '../checkpoint/compatibility.ts';
+import { importSavepoint, locateSavepoint, readSavepoint } from '../checkpoint/savepoint.ts';
 import { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
 import { createJobGraph } from '../graph/job-graph.ts';
 import { durationMs } from '../time/duration.ts';
+import { checkJobStates, unlessCorrupt } from './check-job-states.ts';
 import { commitPending } from './committers.ts';
 import { RunningAttempt } from './running-attempt.ts';
 import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
@@ -52,6 +53,7 @@ export class Recovery {
   /** @throws UserError CHECKPOINT_CORRUPT when no retained checkpoint is whole, STATE_INCOMPATIBLE when it does not fit. */
   async recover(): Promise<Recovered> {
     const { logger } = this.#options.environment;
+    if (this.#attempt === 0) await this.#checkStates();
     const claim = await this.#store.claim(await this.#attemptMin());
     this.#attempt = claim.attempt;
     const stateFiles = new StateFileRegistry(this.#store, logger);
@@ -87,6 +89,25 @@ export class Recovery {
       );
     }
     return await this.#createFirst(claim, stateFiles);
+  }
+
+  /**
+   * Before anything is taken over: an instance of the job that runs goes on when the new one does not fit its state. What
+   * cannot be read here is dealt with when it is restored.
+   */
+  async #checkStates(): Promise<void> {
+    const { fromSavepoint, environment, allowNonRestoredState = false } = this.#options;
+    const found =
+      (await unlessCorrupt(this.#store.readNewest())) ??
+      (fromSavepoint === undefined ? undefined : await unlessCorrupt(locateSavepoint(fromSavepoint)));
+    if (found === undefined) return;
+    const graph = createJobGraph(this.#options.buildGraph(), this.#options);
+    const { jobName } = this.#options;
+    const { manifest, storage, where } = found;
+    const options = { environment, jobName, where, allowNonRestoredState };
+    const compatibility = await unlessCorrupt(checkJobStates(manifest, storage, graph, options));
+    const error = incompatibilityError(compatibility?.problems ?? []);
+    if (error !== undefined) throw error;
   }
 
   /** Sinks tell a newer attempt by its number, so a job that starts from a savepoint counts on from there. */

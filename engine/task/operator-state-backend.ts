@@ -1,5 +1,7 @@
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { UserError } from '../base/errors.ts';
+import { decoderOf } from '../../state/keyed/create-slot-codec.ts';
+import { incompatibleState, shownSchema } from '../../state/keyed/state-fit.ts';
 import type { OperatorStateSnapshot } from '../checkpoint/manifest.ts';
 import type {
   BroadcastState,
@@ -8,15 +10,12 @@ import type {
   OperatorStateBackend,
   OperatorStateDescriptor,
 } from './operator-state.ts';
+import { type DeclaredOperatorState, fitOperatorState, storedSchemas } from './operator-state-fit.ts';
 import type { Json } from './source.ts';
 
-type Mode = OperatorStateSnapshot['mode'];
-
-interface RegisteredState {
-  readonly mode: Mode;
-  readonly schema: Json;
+interface RegisteredState extends DeclaredOperatorState {
   /** One encoded element each. */
-  encode(): string[];
+  readonly encode: () => string[];
 }
 
 /** Operator state in memory; restored from and written to the manifest, element by element. */
@@ -40,13 +39,13 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
   }
 
   broadcastState<K extends string | number, V>(descriptor: BroadcastStateDescriptor<K, V>): BroadcastState<K, V> {
-    const { keySchema, schema } = descriptor;
+    const { name, keySchema, schema } = descriptor;
     const entries = new Map<K, V>();
-    for (const reader of this.#restoredElements(descriptor.name, 'broadcast'))
-      entries.set(keySchema.decode(reader), schema.decode(reader));
-    this.#register(descriptor.name, {
+    this.#register({
+      name,
       mode: 'broadcast',
-      schema: [keySchema.avro as Json, schema.avro as Json],
+      keySchema,
+      schema,
       encode: () =>
         [...entries].map(([key, value]) =>
           encodeElement((writer) => {
@@ -55,27 +54,45 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
           }),
         ),
     });
+    const { stored, subject } = this.#restoredOf(name);
+    if (stored === undefined) return entries;
+    const schemas = storedSchemas(stored);
+    const decodeKey = decoderOf(schemas.keySchema!, keySchema, `key of ${subject}`);
+    const decode = decoderOf(schemas.schema, schema, subject);
+    for (const reader of readersOf(stored)) entries.set(decodeKey(reader), decode(reader));
     return entries;
+  }
+
+  /** The states declared so far. */
+  get declared(): readonly DeclaredOperatorState[] {
+    return [...this.#states.values()];
   }
 
   /** What goes into the manifest; states that the job no longer declares are kept as they were. */
   snapshot(): OperatorStateSnapshot[] {
     const snapshots: OperatorStateSnapshot[] = [];
-    for (const [name, state] of this.#states) {
-      snapshots.push({ name, mode: state.mode, schema: state.schema, entries: state.encode() });
+    for (const { name, mode, keySchema, schema, encode } of this.#states.values()) {
+      const avro = keySchema === undefined ? schema.avro : [keySchema.avro, schema.avro];
+      snapshots.push({ name, mode, schema: avro as Json, entries: encode() });
     }
     for (const [name, state] of this.#restored) if (!this.#states.has(name)) snapshots.push(state);
     return snapshots;
   }
 
   #list<T>(descriptor: OperatorStateDescriptor<T>, mode: 'list' | 'union'): OperatorListState<T> {
-    const { schema } = descriptor;
-    let values: T[] = this.#restoredElements(descriptor.name, mode).map((reader) => schema.decode(reader));
-    this.#register(descriptor.name, {
+    const { name, schema } = descriptor;
+    let values: T[] = [];
+    this.#register({
+      name,
       mode,
-      schema: schema.avro as Json,
+      schema,
       encode: () => values.map((value) => encodeElement((writer) => schema.encode(writer, value))),
     });
+    const { stored, subject } = this.#restoredOf(name);
+    if (stored !== undefined) {
+      const decode = decoderOf(storedSchemas(stored).schema, schema, subject);
+      values = readersOf(stored).map((reader) => decode(reader));
+    }
     return {
       get: () => values,
       add: (value) => void values.push(value),
@@ -83,27 +100,35 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
     };
   }
 
-  #register(name: string, state: RegisteredState): void {
-    if (this.#states.has(name)) {
+  #register(state: RegisteredState): void {
+    if (this.#states.has(state.name)) {
       throw new UserError(
         'JOB_DEFINITION',
-        `operator '${this.#operatorUid}' declares the operator state '${name}' twice`,
+        `operator '${this.#operatorUid}' declares the operator state '${state.name}' twice`,
       );
     }
-    this.#states.set(name, state);
+    this.#states.set(state.name, state);
   }
 
-  #restoredElements(name: string, mode: Mode): ByteReader[] {
-    const restored = this.#restored.get(name);
-    if (restored === undefined) return [];
-    if (restored.mode !== mode) {
-      throw new UserError(
-        'STATE_INCOMPATIBLE',
-        `operator state '${name}' of '${this.#operatorUid}' was written as ${restored.mode}, the job reads it as ${mode}`,
-      );
+  /** What is stored of a registered state. @throws UserError STATE_INCOMPATIBLE when it does not fit. */
+  #restoredOf(name: string): { readonly stored: OperatorStateSnapshot | undefined; readonly subject: string } {
+    const subject = `state ${name} of operator ${this.#operatorUid}`;
+    const stored = this.#restored.get(name);
+    const declared = this.#states.get(name)!;
+    const fit = stored === undefined ? undefined : fitOperatorState(stored, declared);
+    if (stored !== undefined && fit?.kind === 'incompatible') {
+      const avro = { keySchema: declared.keySchema?.avro, schema: declared.schema.avro };
+      throw incompatibleState(subject, fit, {
+        stored: shownSchema(storedSchemas(stored)),
+        declared: shownSchema(avro),
+      });
     }
-    return restored.entries.map((entry) => new ByteReader(Buffer.from(entry, 'base64')));
+    return { stored, subject };
   }
+}
+
+function readersOf(stored: OperatorStateSnapshot): ByteReader[] {
+  return stored.entries.map((entry) => new ByteReader(Buffer.from(entry, 'base64')));
 }
 
 function encodeElement(write: (writer: ByteWriter) => void): string {

@@ -59,6 +59,10 @@ export abstract class StreamOperator<OUT> {
     this.output = context.output as Output<OUT>;
   }
 
+  /**
+   * Declares states and makes ready. Before a job goes on from a checkpoint, an instance of its own is opened on empty
+   * state, with outputs that lead nowhere, and closed again: that is how the engine learns which states the job declares.
+   */
   open(): void | Promise<void> {}
 
   /** A record of the only input. Current key and prepared state are set when the input is keyed. */

@@ -1,10 +1,10 @@
 import { ByteWriter, type ByteReader } from '../../engine/base/bytes.ts';
-import { UserError } from '../../engine/base/errors.ts';
 import { createResolver } from '../schema/resolver.ts';
 import type { AvroSchema, Schema } from '../schema/schema.ts';
 import type { LargeFactory } from './large-factory.ts';
 import { ListCodec, MapCodec, SlotCodec, ValueCodec, type ContentCodec } from './slot-codec.ts';
-import type { StateFormat } from './state-format.ts';
+import { fitKeyedState, incompatibleState, shownSchema } from './state-fit.ts';
+import { formatOf, type StateFormat } from './state-format.ts';
 import type { StateDescriptor } from './state.ts';
 
 /**
@@ -18,18 +18,11 @@ export function createSlotCodec(
   context: { readonly operatorUid: string; readonly large: LargeFactory },
 ): SlotCodec {
   const subject = `state ${descriptor.name} of operator ${context.operatorUid}`;
-  const isNamespaced = descriptor.isNamespaced === true;
-  if (format.kind !== descriptor.kind || format.isNamespaced !== isNamespaced) {
-    const stored = `${format.kind}${format.isNamespaced ? ' per namespace' : ''}`;
-    const declared = `${descriptor.kind}${isNamespaced ? ' per namespace' : ''}`;
-    throw new UserError(
-      'STATE_INCOMPATIBLE',
-      `${subject}: expected a ${declared} state, found a stored ${stored} state`,
-      {
-        hint: 'Give the new state another name, or restore with the kind it was stored as.',
-      },
-    );
+  const fit = fitKeyedState(format, descriptor);
+  if (fit.kind === 'incompatible') {
+    throw incompatibleState(subject, fit, { stored: shownSchema(format), declared: shownSchema(formatOf(descriptor)) });
   }
+  const isNamespaced = descriptor.isNamespaced === true;
   const options = {
     schema: descriptor.schema as Schema<unknown>,
     decode: decoderOf(format.schema, descriptor.schema, subject),
@@ -59,7 +52,8 @@ export function createSlotCodec(
   return new SlotCodec(content, isNamespaced, descriptor.ttl);
 }
 
-function decoderOf(writer: AvroSchema, schema: Schema<unknown>, subject: string): (reader: ByteReader) => unknown {
+/** The decoder of values written with `writer`, which may be the schema itself. @throws UserError STATE_INCOMPATIBLE. */
+export function decoderOf<T>(writer: AvroSchema, schema: Schema<T>, subject: string): (reader: ByteReader) => T {
   if (JSON.stringify(writer) === JSON.stringify(schema.avro)) return (reader) => schema.decode(reader);
   return createResolver(writer, schema, { code: 'STATE_INCOMPATIBLE', subject });
 }

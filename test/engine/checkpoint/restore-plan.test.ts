@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { UserError } from '../../../engine/base/errors.ts';
+import { checkRestorable } from '../../../engine/checkpoint/compatibility.ts';
 import type { CheckpointManifest, OperatorSnapshot, SubtaskSnapshot } from '../../../engine/checkpoint/manifest.ts';
-import { checkRestorable, planSubtaskRestore } from '../../../engine/checkpoint/restore-plan.ts';
+import { planSubtaskRestore } from '../../../engine/checkpoint/restore-plan.ts';
 import { createJobGraph } from '../../../engine/graph/job-graph.ts';
 import type { StateFile } from '../../../state/snapshot/state-file.ts';
 import { keyGroupRange } from '../../../state/keyed/key-group.ts';

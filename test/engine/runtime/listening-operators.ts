@@ -37,7 +37,8 @@ export class Keeper extends StreamOperator<number> {
 
   override open(): void {
     this.#kept = this.context.operatorState.listState({ name: 'kept', schema: int() });
-    this.#opened.push(this.#kept.get().map(String));
+    // Not when it is only opened to learn what it keeps.
+    if (this.context.isRestored) this.#opened.push(this.#kept.get().map(String));
   }
 
   override processElement(value: unknown): void {

@@ -1,0 +1,48 @@
+import { groupFiles } from '../../state/snapshot/fold-plan.ts';
+import { StateFileReader } from '../../state/snapshot/state-file-reader.ts';
+import type { StateFile } from '../../state/snapshot/state-file.ts';
+import type { ObjectStorage } from '../../state/storage/object-storage.ts';
+import type { StateFormat } from '../../state/keyed/state-format.ts';
+import type { CheckpointManifest, OperatorSnapshot } from './manifest.ts';
+
+/** Files whose headers are read at a time. */
+const PARALLEL_READS = 16;
+
+/**
+ * In which formats the keyed states of each operator are stored, by uid: pages keep the format of the job that wrote them,
+ * so one state may be there in several. Reads the headers of the state files.
+ *
+ * @throws CheckpointCorruptError for a missing or torn file.
+ */
+export async function storedKeyedStates(
+  manifest: CheckpointManifest,
+  storage: ObjectStorage,
+): Promise<ReadonlyMap<string, readonly StateFormat[]>> {
+  const formatsByUid = new Map<string, readonly StateFormat[]>();
+  for (const operator of Object.values(manifest.operators)) {
+    const formats = await readFormats(operator, storage);
+    if (formats.length > 0) formatsByUid.set(operator.uid, formats);
+  }
+  return formatsByUid;
+}
+
+async function readFormats(operator: OperatorSnapshot, storage: ObjectStorage): Promise<StateFormat[]> {
+  const found = new Map<string, StateFormat>();
+  const note = (format: StateFormat): void => void found.set(JSON.stringify(format), format);
+  const files = headedFiles(operator);
+  for (let at = 0; at < files.length; at += PARALLEL_READS) {
+    const readers = await Promise.all(
+      files.slice(at, at + PARALLEL_READS).map((file) => StateFileReader.open(storage, file)),
+    );
+    for (const { header } of readers) for (const format of header.formats) for (const state of format) note(state);
+  }
+  return [...found.values()];
+}
+
+/** One file of each group written together: the others have the same header. */
+function headedFiles(operator: OperatorSnapshot): StateFile[] {
+  const files = new Map<string, StateFile>();
+  for (const { keyedFiles } of operator.subtasks)
+    for (const group of groupFiles(keyedFiles)) files.set(group.files[0]!.key, group.files[0]!);
+  return [...files.values()];
+}
