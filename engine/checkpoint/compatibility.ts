@@ -152,7 +152,7 @@ class Comparison {
     const { uid, name } = declared;
     if (kind !== undefined && kind !== declared.kind && hasState(stored)) {
       this.#refuse(
-        `'${uid}' was stored as a ${kind} (${stored.name}), in the job it is a ${declared.kind} (${name})`,
+        `'${uid}' was stored as ${KIND_TEXTS[kind]} (${stored.name}), in the job it is ${KIND_TEXTS[declared.kind]} (${name}) (${this.#options.where})`,
         'Give the new one a uid of its own.',
       );
     }
@@ -286,6 +286,8 @@ class Comparison {
     this.#problems.push({ message, hint });
   }
 }
+
+const KIND_TEXTS = { source: 'a source', operator: 'an operator', sink: 'a sink' } as const;
 
 /** Sources keep splits, sinks the states of their writers; an operator without either is what it was. */
 function kindOf(stored: OperatorSnapshot): 'source' | 'operator' | 'sink' | undefined {
