@@ -18,6 +18,11 @@ export class ConnectedStreams<T, U> {
     this.second = second;
   }
 
+  /** Sends records of equal keys, of either stream, to the same subtask, where they share state. */
+  keyBy<K extends Key>(key1: (value: T) => K, key2: (value: U) => K): KeyedConnectedStreams<T, U, K> {
+    return new KeyedConnectedStreams(this.first.keyBy(key1).stream, this.second.keyBy(key2).stream);
+  }
+
   /** One result per record of either stream. */
   map<R>(map1: (value: T) => R, map2: (value: U) => R, options: OperatorOptions = {}): DataStream<R> {
     const logic: CoProcessLogic<Key, T, U, R> = {

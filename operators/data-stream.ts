@@ -7,6 +7,7 @@ import type { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { AsyncFunction, AsyncInvoke } from './async/async-function.ts';
 import { type AsyncWaitOptions, declareAsyncWait } from './async/async-wait-options.ts';
+import { BroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
@@ -140,9 +141,14 @@ export class DataStream<T> {
     return new DataStream(this.graph, [...this.ports, ...others.flatMap((other) => other.ports)]);
   }
 
+  /** A stream and a broadcast one, for a function with broadcast state. */
+  connect<U>(other: BroadcastStream<U>): BroadcastConnectedStreams<T, U>;
   /** Two streams of different types for one operator with two inputs. */
-  connect<U>(other: DataStream<U>): ConnectedStreams<T, U> {
-    return new ConnectedStreams(this, other);
+  connect<U>(other: DataStream<U>): ConnectedStreams<T, U>;
+  connect<U>(other: DataStream<U>): ConnectedStreams<T, U> | BroadcastConnectedStreams<T, U> {
+    return other instanceof BroadcastStream
+      ? new BroadcastConnectedStreams(this, other as DataStream<U>)
+      : new ConnectedStreams(this, other);
   }
 
   /** The records that the operator before has sent to this tag. */
@@ -175,9 +181,9 @@ export class DataStream<T> {
     return this.partition({ kind: 'rebalance' });
   }
 
-  /** Gives every subtask every record. */
-  broadcast(): DataStream<T> {
-    return this.partition({ kind: 'broadcast' });
+  /** Gives every subtask every record: connect it to another stream to keep it there as broadcast state. */
+  broadcast(): BroadcastStream<T> {
+    return new BroadcastStream(this.graph, this.partition({ kind: 'broadcast' }).ports);
   }
 
   /** Sends all records to the first subtask. */
@@ -212,4 +218,10 @@ export class DataStream<T> {
       this.ports.map((port) => ({ ...port, partitioning })),
     );
   }
+}
+
+/** A stream whose records go to every subtask of the next operator. */
+export class BroadcastStream<T> extends DataStream<T> {
+  /** For the type checker: no other stream is one. */
+  readonly isBroadcast = true;
 }

@@ -19,6 +19,7 @@ export {
   type WatermarkGenerator,
   type WatermarkOutput,
 } from '../engine/time/watermark-strategy.ts';
+export type { BroadcastState } from '../engine/task/operator-state.ts';
 export { compositeKey } from '../state/keyed/key-group.ts';
 export type { Key } from '../state/keyed/key.ts';
 export type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../state/keyed/state.ts';
@@ -41,8 +42,9 @@ export {
   RetryPredicates,
 } from './async/async-retry.ts';
 export type { AsyncCapacityOptions, AsyncWaitOptions } from './async/async-wait-options.ts';
+export { BroadcastConnectedStreams, KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
-export { DataStream, type KeySelector } from './data-stream.ts';
+export { BroadcastStream, DataStream, type KeySelector } from './data-stream.ts';
 export { defineJob, type JobSource } from './define-job.ts';
 export type { JobCompanion, JobDefinition } from '../engine/graph/job-definition.ts';
 export {
@@ -54,6 +56,29 @@ export {
 export type { JoinFunction, JoinOptions } from './join-options.ts';
 export { ProcessJoinFunction, type JoinContext, type JoinLogic } from './join/join-function.ts';
 export { KeyedStream } from './keyed-stream.ts';
+export {
+  BroadcastProcessFunction,
+  KeyedBroadcastProcessFunction,
+  defineBroadcastProcess,
+  defineKeyedBroadcastProcess,
+  type BroadcastContext,
+  type BroadcastProcessDefinition,
+  type BroadcastProcessLogic,
+  type BroadcastTimerContext,
+  type KeyedBroadcastContext,
+  type KeyedBroadcastProcessDefinition,
+  type KeyedBroadcastProcessLogic,
+  type ReadOnlyBroadcastContext,
+  type ReadOnlyContext,
+} from './process/broadcast-process-function.ts';
+export {
+  broadcastState,
+  type BroadcastHandles,
+  type BroadcastStateSpec,
+  type BroadcastStateSpecs,
+  type ReadOnlyBroadcastHandles,
+  type ReadOnlyBroadcastState,
+} from './process/broadcast-state-spec.ts';
 export type { Collector } from './process/collector.ts';
 export {
   defineCoProcess,

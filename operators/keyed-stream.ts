@@ -1,7 +1,9 @@
+import { UserError } from '../engine/base/errors.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
+import { KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 import { KeyedConnectedStreams } from './connected-streams.ts';
-import type { DataStream } from './data-stream.ts';
+import type { BroadcastStream, DataStream } from './data-stream.ts';
 import { IntervalJoinedStreams } from './interval-joined-streams.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import type { ProcessLogic } from './process/process-function.ts';
@@ -75,8 +77,17 @@ export class KeyedStream<T, K extends Key> {
   }
 
   /** Two keyed streams whose records share keyed state in one operator. */
-  connect<U>(other: KeyedStream<U, K>): KeyedConnectedStreams<T, U, K> {
-    return new KeyedConnectedStreams(this.stream, other.stream);
+  connect<U>(other: KeyedStream<U, K>): KeyedConnectedStreams<T, U, K>;
+  /** A keyed stream and one that is broadcast, for a function with keyed and with broadcast state. */
+  connect<U>(other: BroadcastStream<U>): KeyedBroadcastConnectedStreams<T, U, K>;
+  connect<U>(
+    other: KeyedStream<U, K> | BroadcastStream<U>,
+  ): KeyedConnectedStreams<T, U, K> | KeyedBroadcastConnectedStreams<T, U, K> {
+    if (other instanceof KeyedStream) return new KeyedConnectedStreams(this.stream, other.stream);
+    if (other.isBroadcast) return new KeyedBroadcastConnectedStreams<T, U, K>(this.stream, other);
+    throw new UserError('JOB_DEFINITION', 'a keyed stream was connected to one that is neither keyed nor broadcast', {
+      hint: 'Call keyBy(...) on the other stream to share state by key, or broadcast() to give every subtask all of it.',
+    });
   }
 
   /** Ends the stream in a sink; records of a key go to the same subtask of it. */

@@ -3,6 +3,7 @@ import { compare } from './compare.ts';
 import { NotCovered, Observed } from './observed.ts';
 import { asyncWait } from './types/async-wait.ts';
 import * as barriers from './types/barriers.ts';
+import { keyedBroadcastProcess } from './types/broadcast.ts';
 import * as joins from './types/joins.ts';
 import * as keys from './types/keys.ts';
 import * as process from './types/process.ts';
@@ -31,6 +32,7 @@ const TYPES: Readonly<Record<string, VectorType>> = {
   ...joins,
   asyncWait,
   temporalJoin,
+  keyedBroadcastProcess,
   trigger,
   twoPhaseCommitSink: twoPhaseCommitSinkType,
   window,

@@ -20,6 +20,8 @@ export const rowKindOf = (kind: string | undefined): RowKind => ROW_KINDS[kind ?
 export interface HarnessRunOptions {
   readonly inputCount: 1 | 2;
   readonly isKeyed: boolean;
+  /** The second input goes to every subtask; its records have no key. */
+  readonly isSecondBroadcast?: boolean | undefined;
   /** Whether the type lists watermarks. */
   readonly listsWatermarks: boolean;
   readonly backend: TestBackendKind;
@@ -35,11 +37,14 @@ export async function harnessRun(
   options: HarnessRunOptions,
 ): Promise<VectorRun> {
   const { inputCount, isKeyed } = options;
-  const keySelectors = isKeyed ? Array.from({ length: inputCount }, () => (value: KeyedValue) => value.key) : undefined;
+  const isKeyedInput = (i: number): boolean => i === 0 || options.isSecondBroadcast !== true;
+  const keySelectors = isKeyed
+    ? Array.from({ length: inputCount }, (_, i) => (isKeyedInput(i) ? (value: KeyedValue) => value.key : undefined))
+    : undefined;
   const harness = await OperatorHarness.open(
     () => unwrapped(create(), isKeyed),
     inputCount,
-    keySelectors as readonly ((value: never) => string | number)[] | undefined,
+    keySelectors as readonly (((value: never) => string | number) | undefined)[] | undefined,
     { backend: options.backend, unreadTagIds: options.unreadTagIds },
   );
   observed.listsWatermarks = options.listsWatermarks;

@@ -28,7 +28,8 @@ export interface HarnessSnapshot {
 /** Turns of the event loop that an operator may need to finish. */
 const FINISH_TURNS_MAX = 1000;
 
-type KeySelectors = readonly ((value: never) => Key)[];
+/** By input; undefined for an input without keys beside a keyed one. */
+type KeySelectors = readonly (((value: never) => Key) | undefined)[];
 
 /**
  * Drives one real operator as a task does, step by step, under clocks that only the test moves. Timers and snapshots go
@@ -260,7 +261,9 @@ export class OperatorHarness<OUT> {
 
   #select(inputIndex: number, value: unknown): void {
     if (this.#keySelectors === undefined) return;
-    this.backend.setCurrentKey(this.#keySelectors[inputIndex]!(value as never));
+    const keySelector = this.#keySelectors[inputIndex];
+    if (keySelector === undefined) this.backend.clearCurrentKey();
+    else this.backend.setCurrentKey(keySelector(value as never));
   }
 
   async #processPending(): Promise<void> {
@@ -319,4 +322,13 @@ export function twoInputHarness<T, U, OUT>(
   options: HarnessOptions = {},
 ): Promise<OperatorHarness<OUT>> {
   return OperatorHarness.open(create, 2, keySelectors as KeySelectors | undefined, options);
+}
+
+/** An operator with a keyed input and one that is broadcast. */
+export function keyedBroadcastHarness<T, OUT>(
+  create: () => StreamOperator<OUT>,
+  keySelector: (value: T) => Key,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<OUT>> {
+  return OperatorHarness.open(create, 2, [keySelector as (value: never) => Key, undefined], options);
 }
