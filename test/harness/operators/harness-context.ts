@@ -185,11 +185,18 @@ export function createHarnessContext(options: HarnessContextOptions): HarnessCon
   };
 }
 
+/** The environment under the clock of the harness, which it follows when the harness settles. */
 function withClock(environment: VirtualEnvironment, clock: HarnessClock): Environment {
+  const lagMs = (): number => Math.max(0, clock.nowMs - environment.clock.nowMs());
+  const { scheduler } = environment;
   return {
     clock: { nowMs: () => clock.nowMs, monotonicMs: () => clock.nowMs, cpuMs: () => 0 },
     random: environment.random,
-    scheduler: environment.scheduler,
+    scheduler: {
+      setTimer: (delayMs, callback) => scheduler.setTimer(lagMs() + Math.max(0, delayMs), callback),
+      yield: () => scheduler.yield(),
+      delay: (delayMs) => scheduler.delay(lagMs() + Math.max(0, delayMs)),
+    },
     files: environment.files,
     logger: environment.logger,
     variables: environment.variables,
