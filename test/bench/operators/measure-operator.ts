@@ -104,8 +104,7 @@ async function time(
       batch.values[k] = createValue?.(i, timestampMs) ?? { id: `event-${i}`, user: i % 1000, at: timestampMs };
     }
     const startNs = cpuNs();
-    const running = driver.batch(batch);
-    if (running !== undefined) await running;
+    await driver.batch(batch);
     if (from % WATERMARK_EVERY_RECORDS === 0) await driver.watermark(batch.times[0]! - OUT_OF_ORDERNESS_MS);
     spentNs += cpuNs() - startNs;
   }

@@ -41,9 +41,15 @@ class FixedWindowLoop implements HandLoop {
   readonly #slideMs: number;
   readonly #windows = new Map<number, Map<Key, number>>();
 
+  #last: number | undefined;
+
   constructor(sizeMs: number, slideMs: number) {
     this.#sizeMs = sizeMs;
     this.#slideMs = slideMs;
+  }
+
+  get last(): number | undefined {
+    return this.#last;
   }
 
   element(key: Key, _value: EventValue, timestampMs: number): void {
@@ -58,9 +64,14 @@ class FixedWindowLoop implements HandLoop {
   watermark(watermarkMs: number): void {
     for (const [start, counts] of this.#windows) {
       if (start + this.#sizeMs - 1 > watermarkMs) continue;
-      this.count += counts.size;
+      for (const result of counts.values()) this.#emit(result);
       this.#windows.delete(start);
     }
+  }
+
+  #emit(result: number): void {
+    this.#last = result;
+    this.count++;
   }
 }
 
