@@ -33,11 +33,9 @@ class Accumulator {
     return stamped.value;
   }
 
-  /** For folding: never what has expired. */
+  /** For folding: what has expired counts only while reads would return it. */
   current(): unknown {
-    const content = this.#slot.get();
-    if (this.#ttl === undefined || content === undefined) return content;
-    return this.#ttl.isExpired(content as Stamped) ? undefined : (content as Stamped).value;
+    return this.#unexpired(this.#slot.get());
   }
 
   set(value: unknown): void {
@@ -48,18 +46,34 @@ class Accumulator {
     this.#slot.setNamespace(namespace);
   }
 
+  /** What is moved without being folded keeps its time; what is folded is written now. */
   merge(target: Namespace, sources: readonly Namespace[], fold: (a: unknown, b: unknown) => unknown): void {
     let merged: unknown = undefined;
     for (const source of sources) {
       this.#slot.setNamespace(source);
-      const value = this.current();
-      if (value !== undefined) merged = merged === undefined ? value : fold(merged, value);
+      const content = this.#slot.get();
+      if (content === undefined) continue;
+      merged = merged === undefined ? content : this.#fold(merged, content, fold);
       this.#slot.set(undefined);
     }
     this.#slot.setNamespace(target);
     if (merged === undefined) return;
-    const before = this.current();
-    this.set(before === undefined ? merged : fold(before, merged));
+    const before = this.#slot.get();
+    this.#slot.set(before === undefined ? merged : this.#fold(before, merged, fold));
+  }
+
+  #fold(a: unknown, b: unknown, fold: (a: unknown, b: unknown) => unknown): unknown {
+    if (this.#ttl === undefined) return fold(a, b);
+    const left = this.#unexpired(a);
+    const right = this.#unexpired(b);
+    const folded = left === undefined ? right : right === undefined ? left : fold(left, right);
+    return folded === undefined ? undefined : this.#ttl.stamp(folded);
+  }
+
+  #unexpired(content: unknown): unknown {
+    if (this.#ttl === undefined || content === undefined) return content;
+    const stamped = content as Stamped;
+    return this.#ttl.isExpired(stamped) && !this.#ttl.returnsExpired ? undefined : stamped.value;
   }
 }
 

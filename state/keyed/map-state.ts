@@ -170,8 +170,15 @@ export class GeneralMapState<K, V> implements MapState<K, V>, NamespacedState {
     for (const [, value] of this.entries()) yield value;
   }
 
+  /** Looks only: nothing is refreshed or cleaned up by it. */
   isEmpty(): boolean {
-    for (const _ of this.entries()) return false;
+    const stored = this.#slot.get() as Map<unknown, unknown> | undefined;
+    if (stored === undefined) return true;
+    if (this.#ttl === undefined || this.#ttl.returnsExpired) return false;
+    for (const entry of stored.values()) {
+      const stamped = (entry instanceof MapEntry ? entry.value : entry) as Stamped;
+      if (!this.#ttl.isExpired(stamped)) return false;
+    }
     return true;
   }
 

@@ -158,9 +158,10 @@ export class ListCodec implements ContentCodec {
 
   expire(content: unknown, timeToLiveMs: number, clock: ExpiryClock): unknown {
     const elements = (content instanceof LargeList ? content.toArray() : content) as Stamped[];
+    const isUnstamped = elements.some((element) => element.timestampMs === UNSTAMPED_MS);
     const kept = elements.filter((element) => keepStamp(element, timeToLiveMs, clock));
     if (content instanceof LargeList) {
-      if (kept.length < elements.length) content.replace(kept, this.#large.partLength);
+      if (isUnstamped || kept.length < elements.length) content.replace(kept, this.#large.partLength);
       return kept.length === 0 ? undefined : content;
     }
     return kept.length === 0 ? undefined : kept;

@@ -1,6 +1,7 @@
 import type { Key, Namespace } from '../../../state/keyed/key.ts';
 import type { KeyedStateBackend, OnTimer } from '../../../state/keyed/keyed-state-backend.ts';
 import type { NamespacedState, StateDescriptor, StateOf } from '../../../state/keyed/state.ts';
+import { createTtlState, type TtlTime } from './memory-ttl-state.ts';
 import { VOID_NAMESPACE } from '../../../state/keyed/key.ts';
 
 interface Timer {
@@ -18,7 +19,8 @@ export interface MemoryKeyedStateSnapshot {
 
 /**
  * The oracle for keyed state: plain maps, everything copied on its way in and out, so that an operator that changes a
- * value without handing it back, or keeps one it was given, shows. No time-to-live, no prefetch, no limits.
+ * value without handing it back, or keeps one it was given, shows. No prefetch, no limits,
+ * and what has expired stays until it is read.
  */
 export class MemoryKeyedStateBackend implements KeyedStateBackend {
   readonly descriptors: StateDescriptor[] = [];
@@ -26,6 +28,8 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
   readonly #contents: Map<string, unknown>;
   readonly #eventTimers: Timer[];
   readonly #processingTimers: Timer[];
+  readonly #eventTime: TtlTime = { nowMs: undefined, firstMs: undefined };
+  readonly #processingTime: TtlTime = { nowMs: undefined, firstMs: undefined };
   #keys: readonly Key[] = [];
   #currentKey: Key | undefined;
 
@@ -43,7 +47,9 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
       throw new Error(`state ${descriptor.name} is declared twice`);
     this.descriptors.push(descriptor);
     const cell = new Cell(this.#contents, descriptor, () => this.currentKey());
-    return createState(descriptor, cell) as StateOf<D> & NamespacedState;
+    if (descriptor.ttl === undefined) return createState(descriptor, cell) as StateOf<D> & NamespacedState;
+    const time = descriptor.ttl.timeDomain === 'eventTime' ? this.#eventTime : this.#processingTime;
+    return createTtlState(descriptor, cell, time) as StateOf<D> & NamespacedState;
   }
 
   prepare(keys: readonly Key[], _from: number, to: number): number {
@@ -115,8 +121,13 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
     return this.#processingTimers.length;
   }
 
-  setWatermark(): void {}
-  setProcessingTime(): void {}
+  setWatermark(watermarkMs: number): void {
+    tell(this.#eventTime, watermarkMs);
+  }
+
+  setProcessingTime(nowMs: number): void {
+    tell(this.#processingTime, nowMs);
+  }
 
   snapshot(): never {
     throw new Error('the oracle backend writes no files: use copy()');
@@ -162,6 +173,11 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
       onTimer(timer.timestampMs, timer.namespace);
     }
   }
+}
+
+function tell(time: TtlTime, nowMs: number): void {
+  time.nowMs = nowMs;
+  time.firstMs ??= nowMs;
 }
 
 function find(timers: readonly Timer[], key: Key, namespace: Namespace, timestampMs: number): number {
