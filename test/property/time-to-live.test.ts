@@ -1,20 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Collector } from '../../operators/process/collector.ts';
-import { defineProcess } from '../../operators/process/define-process.ts';
-import { ProcessOperator } from '../../operators/process/process-operator.ts';
-import {
-  aggregatingState,
-  listState,
-  mapState,
-  reducingState,
-  type TtlOptions,
-  valueState,
-} from '../../operators/process/state-spec.ts';
-import { long, string } from '../../state/schema/scalars.ts';
 import { TEST_BACKENDS } from '../harness/operators/backends.ts';
 import { keyedOneInputHarness } from '../harness/operators/operator-harness.ts';
 import { isRecord } from '../harness/operators/stream-elements.ts';
+import { type Command, type Config, type Op, ttlProbe } from './ttl-probe.ts';
 
 /*
  * Time-to-live of all five kinds of state in both times, under Flink's update types and visibilities, against a model that
@@ -22,95 +11,10 @@ import { isRecord } from '../harness/operators/stream-elements.ts';
  * follows both worlds, until a read tells them apart.
  */
 
-type Op =
-  | { readonly state: 'value'; readonly do: 'update'; readonly v: number }
-  | { readonly state: 'value' | 'list' | 'map' | 'reducing' | 'aggregating'; readonly do: 'clear' | 'get' }
-  | { readonly state: 'list'; readonly do: 'add'; readonly v: number }
-  | { readonly state: 'list'; readonly do: 'addAll' | 'update'; readonly vs: readonly number[] }
-  | { readonly state: 'map'; readonly do: 'set'; readonly k: string; readonly v: number }
-  | { readonly state: 'map'; readonly do: 'delete' | 'has' | 'getOne'; readonly k: string }
-  | { readonly state: 'map'; readonly do: 'isEmpty' }
-  | { readonly state: 'reducing' | 'aggregating'; readonly do: 'add'; readonly v: number };
-
-interface Command {
-  readonly key: string;
-  readonly op: Op;
-}
-
 type Step =
   | { readonly do: 'command'; readonly command: Command }
   | { readonly do: 'watermark' | 'clock'; readonly byMs: number }
   | { readonly do: 'restore' };
-
-interface Config {
-  readonly isEventTime: boolean;
-  readonly ttlMs: number;
-  readonly refreshesOnRead: boolean;
-  readonly returnsExpired: boolean;
-}
-
-function operatorOf({
-  isEventTime,
-  ttlMs,
-  refreshesOnRead,
-  returnsExpired,
-}: Config): ProcessOperator<string, Command, string> {
-  const ttl: TtlOptions = {
-    ...(isEventTime ? { eventTime: ttlMs } : { processingTime: ttlMs }),
-    update: refreshesOnRead ? 'onReadAndWrite' : 'onCreateAndWrite',
-    visibility: returnsExpired ? 'returnExpiredIfNotCleanedUp' : 'neverReturnExpired',
-  };
-  const logic = defineProcess({
-    uid: 'tested',
-    state: {
-      value: valueState(long(), { ttl }),
-      list: listState(long(), { ttl }),
-      map: mapState(string(), long(), { ttl }),
-      reducing: reducingState(long(), (a: number, b: number) => a * 2 + b, { ttl }),
-      aggregating: aggregatingState(
-        {
-          accumulatorSchema: long(),
-          createAccumulator: () => 1,
-          add: (a: number, b: number) => a * 3 + b,
-          getResult: (a: number) => `<${a}>`,
-          merge: (a: number, b: number) => a + b,
-        },
-        { ttl },
-      ),
-    },
-    processElement({ op }: Command, { state }, out: Collector<string>) {
-      const answer = (value: unknown): void => out.collect(JSON.stringify(value ?? null));
-      if (op.do === 'clear') {
-        state[op.state].clear();
-        return;
-      }
-      switch (op.state) {
-        case 'value':
-          if (op.do === 'update') state.value.update(op.v);
-          else answer(state.value.value());
-          return;
-        case 'list':
-          if (op.do === 'add') state.list.add(op.v);
-          else if (op.do === 'addAll') state.list.addAll(op.vs);
-          else if (op.do === 'update') state.list.update(op.vs);
-          else answer(state.list.get());
-          return;
-        case 'map':
-          if (op.do === 'set') state.map.set(op.k, op.v);
-          else if (op.do === 'delete') state.map.delete(op.k);
-          else if (op.do === 'has') answer(state.map.has(op.k));
-          else if (op.do === 'getOne') answer(state.map.get(op.k));
-          else if (op.do === 'isEmpty') answer(state.map.isEmpty());
-          else answer([...state.map.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-          return;
-        default:
-          if (op.do === 'add') state[op.state].add(op.v);
-          else answer(state[op.state].get());
-      }
-    },
-  });
-  return new ProcessOperator(logic) as unknown as ProcessOperator<string, Command, string>;
-}
 
 /** An entry of any state; `k` is the map key, or the place in the list. */
 interface Entry {
@@ -229,49 +133,60 @@ function distinct(worlds: Worlds): Worlds {
 const v = fc.integer({ min: 1, max: 9 });
 const k = fc.constantFrom('x', 'y', 'z');
 const vs = fc.array(v, { maxLength: 3 });
-const anyState = fc.constantFrom('value', 'list', 'map', 'reducing', 'aggregating');
-const anyOp: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 3, arbitrary: v.map((it): Op => ({ state: 'value', do: 'update', v: it })) },
-  { weight: 4, arbitrary: v.map((it): Op => ({ state: 'list', do: 'add', v: it })) },
-  { weight: 1, arbitrary: vs.map((it): Op => ({ state: 'list', do: 'addAll', vs: it })) },
-  { weight: 1, arbitrary: vs.map((it): Op => ({ state: 'list', do: 'update', vs: it })) },
-  { weight: 4, arbitrary: fc.record({ state: fc.constant('map' as const), do: fc.constant('set' as const), k, v }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      state: fc.constant('map' as const),
-      do: fc.constantFrom('delete' as const, 'has' as const, 'getOne' as const),
-      k,
-    }),
-  },
-  { weight: 1, arbitrary: fc.constant<Op>({ state: 'map', do: 'isEmpty' }) },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      state: fc.constantFrom('reducing' as const, 'aggregating' as const),
-      do: fc.constant('add' as const),
-      v,
-    }),
-  },
-  { weight: 10, arbitrary: anyState.map((state): Op => ({ state, do: 'get' })) },
-  { weight: 1, arbitrary: anyState.map((state): Op => ({ state, do: 'clear' })) },
-);
+type Kind = Op['state'];
+const KINDS: readonly Kind[] = ['value', 'list', 'map', 'reducing', 'aggregating'];
 
-const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 14,
-    arbitrary: fc
-      .record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), op: anyOp })
-      .map((command): Step => ({ do: 'command', command })),
-  },
-  {
-    weight: 5,
-    arbitrary: fc
-      .record({ isEventTime: fc.boolean(), byMs: fc.integer({ min: 1, max: 15 }) })
-      .map(({ isEventTime, byMs }): Step => ({ do: isEventTime ? 'watermark' : 'clock', byMs })),
-  },
-  { weight: 1, arbitrary: fc.constant<Step>({ do: 'restore' }) },
-);
+/** Writes of one kind of state. */
+const WRITES: Readonly<Record<Kind, fc.Arbitrary<Op>>> = {
+  value: v.map((it): Op => ({ state: 'value', do: 'update', v: it })),
+  list: fc.oneof(
+    { weight: 4, arbitrary: v.map((it): Op => ({ state: 'list', do: 'add', v: it })) },
+    { weight: 1, arbitrary: vs.map((it): Op => ({ state: 'list', do: 'addAll', vs: it })) },
+    { weight: 1, arbitrary: vs.map((it): Op => ({ state: 'list', do: 'update', vs: it })) },
+  ),
+  map: fc.oneof(
+    { weight: 4, arbitrary: fc.tuple(k, v).map(([key, it]): Op => ({ state: 'map', do: 'set', k: key, v: it })) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(fc.constantFrom('delete' as const, 'has' as const, 'getOne' as const), k)
+        .map(([verb, key]): Op => ({ state: 'map', do: verb, k: key })),
+    },
+    { weight: 1, arbitrary: fc.constant<Op>({ state: 'map', do: 'isEmpty' }) },
+  ),
+  reducing: v.map((it): Op => ({ state: 'reducing', do: 'add', v: it })),
+  aggregating: v.map((it): Op => ({ state: 'aggregating', do: 'add', v: it })),
+};
+
+const opOf = (state: Kind): fc.Arbitrary<Op> =>
+  fc.oneof(
+    { weight: 6, arbitrary: WRITES[state] },
+    { weight: 6, arbitrary: fc.constant<Op>({ state, do: 'get' }) },
+    { weight: 1, arbitrary: fc.constant<Op>({ state, do: 'clear' }) },
+  );
+
+const stepsOf = (kinds: readonly Kind[]): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 14,
+        arbitrary: fc
+          .record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), op: fc.oneof(...kinds.map(opOf)) })
+          .map((command): Step => ({ do: 'command', command })),
+      },
+      {
+        weight: 5,
+        arbitrary: fc
+          .record({ isEventTime: fc.boolean(), byMs: fc.integer({ min: 1, max: 15 }) })
+          .map(({ isEventTime, byMs }): Step => ({ do: isEventTime ? 'watermark' : 'clock', byMs })),
+      },
+      { weight: 1, arbitrary: fc.constant<Step>({ do: 'restore' }) },
+    ),
+    { minLength: 10, maxLength: 100, size: 'max' },
+  );
+
+/** Runs with few kinds of state go deeper into each. */
+const anySteps = fc.subarray([...KINDS], { minLength: 1 }).chain(stepsOf);
 
 const anyConfig: fc.Arbitrary<Config> = fc.record({
   isEventTime: fc.boolean(),
@@ -283,77 +198,42 @@ const anyConfig: fc.Arbitrary<Config> = fc.record({
 for (const backend of TEST_BACKENDS) {
   test(`entries live as long as Flink says, restores included (${backend.name})`, async () => {
     await fc.assert(
-      fc.asyncProperty(
-        anyConfig,
-        fc.array(anyStep, { minLength: 10, maxLength: 80, size: 'max' }),
-        async (config, steps) => {
-          const model = new Model(config);
-          const harness = await keyedOneInputHarness<Command, string>(
-            () => operatorOf(config),
-            (it: Command) => it.key,
-            { backend },
-          );
-          await harness.processWatermark(model.watermarkMs);
-          for (const step of steps) {
-            switch (step.do) {
-              case 'command': {
-                harness.processElement(step.command);
-                const [answer] = harness.takeOutput().filter(isRecord);
-                model.command(step.command, answer?.value as string | undefined);
-                break;
-              }
-              case 'watermark':
-                model.watermarkMs += step.byMs;
-                await harness.processWatermark(model.watermarkMs);
-                model.advanced();
-                break;
-              case 'clock':
-                model.nowMs += step.byMs;
-                await harness.setProcessingTime(model.nowMs);
-                model.advanced();
-                break;
-              case 'restore':
-                await harness.initializeState(await harness.snapshot());
-                await harness.processWatermark(model.watermarkMs);
-                model.advanced();
+      fc.asyncProperty(anyConfig, anySteps, async (config, steps) => {
+        const model = new Model(config);
+        const harness = await keyedOneInputHarness<Command, string>(
+          () => ttlProbe(config),
+          (it: Command) => it.key,
+          { backend },
+        );
+        await harness.processWatermark(model.watermarkMs);
+        for (const step of steps) {
+          switch (step.do) {
+            case 'command': {
+              harness.processElement(step.command);
+              const [answer] = harness.takeOutput().filter(isRecord);
+              model.command(step.command, answer?.value as string | undefined);
+              break;
             }
-            harness.takeOutput();
+            case 'watermark':
+              model.watermarkMs += step.byMs;
+              await harness.processWatermark(model.watermarkMs);
+              model.advanced();
+              break;
+            case 'clock':
+              model.nowMs += step.byMs;
+              await harness.setProcessingTime(model.nowMs);
+              model.advanced();
+              break;
+            case 'restore':
+              await harness.initializeState(await harness.snapshot());
+              await harness.processWatermark(model.watermarkMs);
+              model.advanced();
           }
-          await harness.close();
-        },
-      ),
-      { numRuns: 250 },
+          harness.takeOutput();
+        }
+        await harness.close();
+      }),
+      { numRuns: 300 },
     );
   });
 }
-
-test.each(TEST_BACKENDS.slice(1))('what has expired is cleaned up without being read ($name)', async (backend) => {
-  for (const isEventTime of [true, false]) {
-    const config: Config = { isEventTime, ttlMs: 80, refreshesOnRead: false, returnsExpired: false };
-    const harness = await keyedOneInputHarness<Command, string>(
-      () => operatorOf(config),
-      (it: Command) => it.key,
-      { backend },
-    );
-    await harness.processWatermark(0);
-    for (let i = 0; i < 20; i++) {
-      harness.processElement({ key: `k${i}`, op: { state: 'list', do: 'add', v: i } });
-      harness.processElement({ key: `k${i}`, op: { state: 'map', do: 'set', k: 'x', v: i } });
-      harness.processElement({ key: `k${i}`, op: { state: 'aggregating', do: 'add', v: i } });
-    }
-    expect(harness.numKeyedStateEntries()).toBe(20);
-    await harness.initializeState(await harness.snapshot());
-    // An eighth of the time-to-live later everything is gone.
-    for (const timeMs of [0, 79, 91, 92]) {
-      if (isEventTime) await harness.processWatermark(timeMs);
-      else await harness.setProcessingTime(timeMs);
-      if (timeMs < 80) expect(harness.numKeyedStateEntries()).toBe(20);
-    }
-    for (let timeMs = 100; timeMs < 140; timeMs++) {
-      if (isEventTime) await harness.processWatermark(timeMs);
-      else await harness.setProcessingTime(timeMs);
-    }
-    expect(harness.numKeyedStateEntries()).toBe(0);
-    await harness.close();
-  }
-});
