@@ -5,8 +5,15 @@ import type { Sink } from '../engine/task/sink.ts';
 import type { StreamOperator } from '../engine/task/stream-operator.ts';
 import type { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
 import type { Key } from '../state/keyed/key.ts';
-import type { AsyncFunction, AsyncInvoke } from './async/async-function.ts';
+import { type AsyncFunction, type AsyncInvoke, toAsyncFunction } from './async/async-function.ts';
 import { type AsyncWaitOptions, declareAsyncWait } from './async/async-wait-options.ts';
+import {
+  declareLookupJoin,
+  type InnerLookupJoinOptions,
+  type LeftLookupJoinOptions,
+  type LookupJoinOptions,
+} from './async/lookup/lookup-join.ts';
+import type { LookupTable } from './async/lookup/lookup-table.ts';
 import { BroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
@@ -119,12 +126,22 @@ export class DataStream<T> {
    *     orders.orderedWait(async (order) => [await priceOf(order)], { uid: 'prices', schema: Order, timeout: '5s' })
    */
   orderedWait<R>(fn: AsyncFunction<T, R> | AsyncInvoke<T, R>, options: AsyncWaitOptions<T, R>): DataStream<R> {
-    return this.transform(declareAsyncWait('ordered-wait', fn, options, true));
+    return this.transform(declareAsyncWait('ordered-wait', () => toAsyncFunction(fn), options, true));
   }
 
   /** The same, with results in the order in which they are there; none passes a watermark. */
   unorderedWait<R>(fn: AsyncFunction<T, R> | AsyncInvoke<T, R>, options: AsyncWaitOptions<T, R>): DataStream<R> {
-    return this.transform(declareAsyncWait('unordered-wait', fn, options, false));
+    return this.transform(declareAsyncWait('unordered-wait', () => toAsyncFunction(fn), options, false));
+  }
+
+  /**
+   * Joins every record with the rows that its key has in a table outside of the job, at the time when it is asked: a row
+   * that changes later changes no result. A retraction is looked up anew and may find other rows than its insertion did.
+   */
+  lookupJoin<K extends Key, V, R>(table: LookupTable<K, V>, options: InnerLookupJoinOptions<T, K, V, R>): DataStream<R>;
+  lookupJoin<K extends Key, V, R>(table: LookupTable<K, V>, options: LeftLookupJoinOptions<T, K, V, R>): DataStream<R>;
+  lookupJoin<K extends Key, V, R>(table: LookupTable<K, V>, options: LookupJoinOptions<T, K, V, R>): DataStream<R> {
+    return this.transform(declareLookupJoin(table, options));
   }
 
   /**

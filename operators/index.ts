@@ -42,6 +42,22 @@ export {
   RetryPredicates,
 } from './async/async-retry.ts';
 export type { AsyncCapacityOptions, AsyncWaitOptions } from './async/async-wait-options.ts';
+export { httpLookupTable, type HttpLookupTableOptions } from './async/lookup/http-lookup-table.ts';
+export type { FullCacheOptions, LookupCacheOptions, PartialCacheOptions } from './async/lookup/lookup-cache-options.ts';
+export type {
+  InnerLookupJoinOptions,
+  LeftLookupJoinOptions,
+  LookupJoinOptions,
+  LookupMissRetry,
+} from './async/lookup/lookup-join.ts';
+export type { LookupContext, LookupTable } from './async/lookup/lookup-table.ts';
+export {
+  postgresLookupTable,
+  type PostgresLookupTableOptions,
+  type PostgresQueryOptions,
+  type PostgresRow,
+  type PostgresTableOptions,
+} from './async/lookup/postgres-lookup-table.ts';
 export { BroadcastConnectedStreams, KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { BroadcastStream, DataStream, type KeySelector } from './data-stream.ts';

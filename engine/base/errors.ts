@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   TRANSACTION_OUTCOME_UNKNOWN: 'a transaction may or may not have been committed',
   FENCED: 'a newer producer with the same transactional id has taken over',
   WAREHOUSE: 'the warehouse refused a statement',
+  LOOKUP: 'a look-up table refused a request, or answered what cannot be read',
   SCHEMA: 'a schema is invalid or two schemas do not resolve',
   SCHEMA_UNKNOWN: 'a schema id is not in the registry',
   RECORD: 'a record cannot be decoded or does not fit its schema',

@@ -2,7 +2,7 @@ import { UserError } from '../../engine/base/errors.ts';
 import { type Duration, durationMs } from '../../engine/time/duration.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import type { StatefulOperatorOptions } from '../stream-graph-builder.ts';
-import { type AsyncFunction, type AsyncInvoke, toAsyncFunction } from './async-function.ts';
+import type { AsyncFunction } from './async-function.ts';
 import type { AsyncRetryStrategy } from './async-retry.ts';
 import { AsyncWaitOperator } from './async-wait-operator.ts';
 
@@ -26,11 +26,12 @@ export interface AsyncWaitOptions<T, R> extends StatefulOperatorOptions, AsyncCa
 /**
  * Declares an async operator for a stream's `transform`.
  *
+ * @param createFn called once per subtask.
  * @throws UserError JOB_DEFINITION for a missing schema or a wrong number.
  */
 export function declareAsyncWait<T, R>(
   kind: string,
-  fn: AsyncFunction<T, R> | AsyncInvoke<T, R>,
+  createFn: () => AsyncFunction<T, R>,
   options: AsyncWaitOptions<T, R>,
   isOrdered: boolean,
 ) {
@@ -46,6 +47,12 @@ export function declareAsyncWait<T, R>(
   const timeoutMs = timeout === undefined ? undefined : durationMs(timeout);
   if (timeoutMs !== undefined && !(timeoutMs > 0))
     refuse(`expected timeout to be positive, found ${timeoutMs} ms`, 'Leave it out to wait as long as it takes.');
-  const settings = { fn: toAsyncFunction(fn), schema, isOrdered, capacity, timeoutMs, retry };
-  return { kind, options, isStateful: true, startsChain: true, factory: () => new AsyncWaitOperator<T, R>(settings) };
+  const settings = { schema, isOrdered, capacity, timeoutMs, retry };
+  return {
+    kind,
+    options,
+    isStateful: true,
+    startsChain: true,
+    factory: () => new AsyncWaitOperator<T, R>({ ...settings, fn: createFn() }),
+  };
 }

@@ -1,0 +1,93 @@
+import type { TimerHandle } from '../../../engine/base/environment.ts';
+import { UserError } from '../../../engine/base/errors.ts';
+import { durationMs } from '../../../engine/time/duration.ts';
+import type { Key } from '../../../state/keyed/key.ts';
+import type { FunctionContext } from '../../process/function-context.ts';
+import type { FullCacheOptions } from './lookup-cache-options.ts';
+import type { LookupMetrics } from './lookup-metrics.ts';
+import type { LookupTable } from './lookup-table.ts';
+
+const NO_ROWS: readonly never[] = [];
+
+/** The whole table in memory, loaded anew every while. */
+export class FullCache<K extends Key, V> {
+  readonly #table: LookupTable<K, V>;
+  readonly #reloadMs: number;
+  readonly #metrics: LookupMetrics;
+  readonly #context: FunctionContext;
+  readonly #signal: AbortSignal;
+  #rows = new Map<Key, V[]>();
+  #rowCount = 0;
+  #timer: TimerHandle | undefined;
+
+  /** @throws UserError JOB_DEFINITION when the table cannot be read whole. */
+  constructor(
+    table: LookupTable<K, V>,
+    options: FullCacheOptions,
+    parts: { readonly metrics: LookupMetrics; readonly context: FunctionContext; readonly signal: AbortSignal },
+  ) {
+    if (table.scan === undefined) {
+      throw new UserError('JOB_DEFINITION', `a full cache needs a table that can be read whole: ${table.description}`, {
+        hint: 'Give the table a method scan(), or use a partial cache.',
+      });
+    }
+    this.#table = table;
+    this.#reloadMs = durationMs(options.reloadInterval);
+    this.#metrics = parts.metrics;
+    this.#context = parts.context;
+    this.#signal = parts.signal;
+  }
+
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  /** Loads the table for the first time. */
+  async open(): Promise<void> {
+    await this.#load();
+    this.#reloadLater();
+  }
+
+  get(key: Key): readonly V[] {
+    return this.#rows.get(key) ?? NO_ROWS;
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  #reloadLater(): void {
+    if (this.#signal.aborted) return;
+    this.#timer = this.#context.environment.scheduler.setTimer(this.#reloadMs, () => void this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      await this.#load();
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#context.logger.warn('a look-up table could not be loaded anew; its rows from before are still in use', {
+        table: this.#table.description,
+        operator: this.#context.operatorName,
+        error,
+      });
+    }
+    this.#reloadLater();
+  }
+
+  async #load(): Promise<void> {
+    const rows = new Map<Key, V[]>();
+    let rowCount = 0;
+    await this.#metrics.measureLoad(async () => {
+      for await (const [key, row] of this.#table.scan!({ signal: this.#signal })) {
+        if (this.#signal.aborted) return;
+        const ofKey = rows.get(key);
+        if (ofKey === undefined) rows.set(key, [row]);
+        else ofKey.push(row);
+        rowCount++;
+      }
+    });
+    this.#rows = rows;
+    this.#rowCount = rowCount;
+  }
+}
