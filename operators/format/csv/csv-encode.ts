@@ -5,7 +5,7 @@ import { shapeOf } from '../../../state/schema/shape-schema.ts';
 import { describeShape, type Shape } from '../../../state/schema/shape.ts';
 import type { EncodeFormat } from '../encode-format.ts';
 import { jsonName, PLAIN_JSON } from '../json/from-json.ts';
-import { toJson } from '../json/to-json.ts';
+import { toJson } from '../../../state/schema/to-json.ts';
 import { delimiterCode } from './csv.ts';
 
 export interface CsvEncodeOptions {

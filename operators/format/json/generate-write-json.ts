@@ -3,7 +3,7 @@ import { Code } from '../../../state/schema/code.ts';
 import { describeMismatch, fitsPrecision } from '../../../state/schema/mismatch.ts';
 import type { FieldShape, RecordShape, Shape } from '../../../state/schema/shape.ts';
 import { writeError } from '../../../state/schema/write-error.ts';
-import { toJson } from './to-json.ts';
+import { toJson } from '../../../state/schema/to-json.ts';
 import {
   NUMBER_BYTES_MAX,
   putDecimal,

@@ -3,7 +3,7 @@
  */
 import { formatDecimal } from '../../../state/schema/decimal.ts';
 import { hasEscaped } from './scan-json.ts';
-import { hasCalendarTime } from './to-json.ts';
+import { hasCalendarTime } from '../../../state/schema/to-json.ts';
 
 /** Room for a string: quotes, and an escape of six bytes for each character. */
 export const STRING_BYTES_PER_CHAR = 6;

@@ -6,7 +6,7 @@ import { createFromJson } from '../../../operators/format/json/generate-from-jso
 import { createScanner } from '../../../operators/format/json/generate-scan.ts';
 import { JsonLinesDecoder } from '../../../operators/format/json/json-lines-decoder.ts';
 import { JsonMessageDecoder } from '../../../operators/format/json/json-message-decoder.ts';
-import { toJson } from '../../../operators/format/json/to-json.ts';
+import { toJson } from '../../../state/schema/to-json.ts';
 import { optional } from '../../../state/schema/optional.ts';
 import { record } from '../../../state/schema/record.ts';
 import { boolean, float64, int, long, string, timestampMs } from '../../../state/schema/scalars.ts';

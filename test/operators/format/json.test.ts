@@ -17,7 +17,7 @@ import { record } from '../../../state/schema/record.ts';
 import { boolean, bytes, float64, int, long, string, timestampMs } from '../../../state/schema/scalars.ts';
 import { union } from '../../../state/schema/union.ts';
 import { shapeOf } from '../../../state/schema/shape-schema.ts';
-import { toJson } from '../../../operators/format/json/to-json.ts';
+import { toJson } from '../../../state/schema/to-json.ts';
 import { arbitraryRecord } from '../../state/schema/arbitrary-schema.ts';
 
 const Geo = record('Geo', { country: string(), city: optional(string()) });

@@ -1,5 +1,5 @@
-import { formatDecimal } from '../../../state/schema/decimal.ts';
-import type { FieldShape, Shape } from '../../../state/schema/shape.ts';
+import { formatDecimal } from './decimal.ts';
+import type { FieldShape, Shape } from './shape.ts';
 
 /**
  * A value that fits its shape, as `JSON.stringify` wants it: bytes as base64, decimals and infinite numbers as text, timestamps as epoch
