@@ -16,6 +16,8 @@ import {
 import type { LookupTable } from './async/lookup/lookup-table.ts';
 import { BroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
+import { UnkeyedCoGroup } from './co-grouped-streams.ts';
+import { UnkeyedJoin } from './joined-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import { FilterOperator } from './process/filter-operator.ts';
@@ -32,6 +34,11 @@ import type {
   StreamGraphBuilder,
   StreamPort,
 } from './stream-graph-builder.ts';
+import { cutByCount } from './window/count-windows.ts';
+import { GlobalWindows } from './window/global-windows.ts';
+import type { GlobalWindow, Window } from './window/window.ts';
+import type { WindowAssigner } from './window/window-assigner.ts';
+import { WindowedStream } from './windowed-stream.ts';
 
 export type KeySelector<T, K extends Key> = (value: T) => K;
 
@@ -151,6 +158,27 @@ export class DataStream<T> {
    */
   keyBy<K extends Key>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
     return new KeyedStream(this.partition({ kind: 'hash', keySelector }));
+  }
+
+  /** Cuts the whole stream into windows, which one subtask keeps; with `keyBy` before, `window` spreads them. */
+  windowAll<W extends Window>(assigner: WindowAssigner<T, W>): WindowedStream<T, 'all', W> {
+    const keyed = this.keyBy((): 'all' => 'all');
+    return new WindowedStream(keyed.stream, assigner, { allowedLatenessMs: 0, parallelism: 1 });
+  }
+
+  /** Windows of `size` records of the whole stream; with `slide`, of the last `size` records after every `slide` ones. */
+  countWindowAll(size: number, slide?: number): WindowedStream<T, 'all', GlobalWindow> {
+    return cutByCount(this.windowAll(GlobalWindows.create()), size, slide);
+  }
+
+  /** Joins with the records of `other` in windows: `where(...)` and `equalTo(...)` give the keys, then `window(...)`. */
+  join<R>(other: DataStream<R>): UnkeyedJoin<T, R> {
+    return new UnkeyedJoin(this, other);
+  }
+
+  /** The same for a function that gets all records of a window, by stream. */
+  coGroup<R>(other: DataStream<R>): UnkeyedCoGroup<T, R> {
+    return new UnkeyedCoGroup(this, other);
   }
 
   /** One stream of the records of all. Watermarks combine by minimum. */

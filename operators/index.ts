@@ -58,6 +58,13 @@ export {
   type PostgresRow,
   type PostgresTableOptions,
 } from './async/lookup/postgres-lookup-table.ts';
+export {
+  CoGroupedStreams,
+  UnkeyedCoGroup,
+  WindowedCoGroup,
+  WindowedPair,
+  type CoGroupFunction,
+} from './co-grouped-streams.ts';
 export { BroadcastConnectedStreams, KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { BroadcastStream, DataStream, type KeySelector } from './data-stream.ts';
@@ -71,6 +78,7 @@ export {
 } from './interval-joined-streams.ts';
 export type { JoinFunction, JoinOptions } from './join-options.ts';
 export { ProcessJoinFunction, type JoinContext, type JoinLogic } from './join/join-function.ts';
+export { JoinedStreams, UnkeyedJoin, WindowedJoin } from './joined-streams.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export {
   BroadcastProcessFunction,
@@ -120,6 +128,7 @@ export type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-bu
 export { TemporalJoin } from './temporal-joined-streams.ts';
 export { WindowedStream, type WindowFunction, type WindowOptions } from './windowed-stream.ts';
 
+export type { CoGroup, TaggedRow } from './window/co-group-contents.ts';
 export { ContinuousEventTimeTrigger } from './window/continuous-event-time-trigger.ts';
 export { CountTrigger } from './window/count-trigger.ts';
 export { EndOfStreamTrigger } from './window/end-of-stream-trigger.ts';

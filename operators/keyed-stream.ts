@@ -2,9 +2,11 @@ import { UserError } from '../engine/base/errors.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
 import { KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
+import { CoGroupedStreams } from './co-grouped-streams.ts';
 import { KeyedConnectedStreams } from './connected-streams.ts';
 import type { BroadcastStream, DataStream } from './data-stream.ts';
 import { IntervalJoinedStreams } from './interval-joined-streams.ts';
+import { JoinedStreams } from './joined-streams.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import type { ProcessLogic } from './process/process-function.ts';
 import { ProcessOperator } from './process/process-operator.ts';
@@ -12,7 +14,9 @@ import { ReduceOperator } from './process/reduce-operator.ts';
 import type { StateSpecs } from './process/state-spec.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
 import { TemporalJoin } from './temporal-joined-streams.ts';
-import type { Window } from './window/window.ts';
+import { cutByCount } from './window/count-windows.ts';
+import { GlobalWindows } from './window/global-windows.ts';
+import type { GlobalWindow, Window } from './window/window.ts';
 import type { WindowAssigner } from './window/window-assigner.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
@@ -61,6 +65,21 @@ export class KeyedStream<T, K extends Key> {
   /** Cuts the records of a key into windows. */
   window<W extends Window>(assigner: WindowAssigner<T, W>): WindowedStream<T, K, W> {
     return new WindowedStream(this.stream, assigner);
+  }
+
+  /** Windows of `size` records of a key; with `slide`, of its last `size` records after every `slide` ones. */
+  countWindow(size: number, slide?: number): WindowedStream<T, K, GlobalWindow> {
+    return cutByCount(this.window(GlobalWindows.create()), size, slide);
+  }
+
+  /** Joins with the records of `other` that have the same key and share a window: `window(...)` says which. */
+  join<R>(other: KeyedStream<R, K>): JoinedStreams<T, R, K> {
+    return new JoinedStreams(this.stream, other.stream);
+  }
+
+  /** Gives the records of a window of both streams, by key, to a function. */
+  coGroup<R>(other: KeyedStream<R, K>): CoGroupedStreams<T, R, K> {
+    return new CoGroupedStreams(this.stream, other.stream);
   }
 
   /** Joins with the rows of `other` that have the same key and lie within an interval of time: `between(...)` says which. */

@@ -24,6 +24,8 @@ export type WindowFunction<K extends Key, IN, OUT, W extends Window> =
   | (() => WindowLogic<K, IN, OUT, W>);
 
 interface WindowSettings<T, W extends Window> {
+  /** Set for windows over a whole stream, which one subtask keeps. */
+  readonly parallelism?: 1 | undefined;
   readonly trigger?: Trigger<T, W> | undefined;
   readonly evictor?: Evictor<T, W> | undefined;
   readonly allowedLatenessMs: number;
@@ -133,7 +135,14 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     options: StatefulOperatorOptions,
     kind: string,
   ): DataStream<OUT> {
-    const { trigger, evictor, allowedLatenessMs, lateTag } = this.#settings;
+    const { trigger, evictor, allowedLatenessMs, lateTag, parallelism } = this.#settings;
+    if (parallelism !== undefined && (options.parallelism ?? 1) !== parallelism) {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `windows over a whole stream have parallelism 1, found ${options.parallelism} for '${options.uid}'`,
+        { hint: 'Leave out the parallelism, or call keyBy(...).window(...) to spread the windows.' },
+      );
+    }
     const declaration = { assigner: this.#assigner, trigger, evictor, allowedLatenessMs, lateTag };
     if (accumulation.schema === undefined && (accumulation.kind !== 'aggregate' || evictor !== undefined)) {
       throw new UserError('JOB_DEFINITION', `${kind} '${options.uid}' keeps records but has no schema for them`, {
@@ -153,7 +162,7 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     }
     return this.#stream.transform({
       kind,
-      options,
+      options: parallelism === undefined ? options : { ...options, parallelism },
       isStateful: true,
       factory: () =>
         createWindowOperator(

@@ -7,8 +7,7 @@ export interface BroadcastStateSpec<K extends string | number = string | number,
   readonly schema: Schema<V>;
 }
 
-// Any value type stands in one record of specs; the handles take it from there.
-export type BroadcastStateSpecs = Readonly<Record<string, BroadcastStateSpec<never, never>>>;
+export type BroadcastStateSpecs = Readonly<Record<string, BroadcastStateSpec>>;
 
 /** A broadcast state as the keyed side sees it. Entries come in the order in which they were first set. */
 export interface ReadOnlyBroadcastState<K extends string | number, V> extends Iterable<[K, V]> {
@@ -48,7 +47,7 @@ export function openBroadcastStates<BS extends BroadcastStateSpecs>(
   const writable: Record<string, unknown> = {};
   const readOnly: Record<string, unknown> = {};
   for (const [name, { keySchema, schema }] of Object.entries(specs ?? {})) {
-    const state = backend.broadcastState<string | number, unknown>({ name, keySchema, schema });
+    const state = backend.broadcastState({ name, keySchema, schema });
     writable[name] = state;
     readOnly[name] = new ReadOnlyView(state);
   }
