@@ -1,6 +1,9 @@
 import { murmurHash } from '../../state/keyed/key-group.ts';
 import {
   type AggregateFunction,
+  type AsyncContext,
+  type AsyncFunction,
+  AsyncRetryStrategies,
   compositeKey,
   type DataStream,
   defineProcess,
@@ -9,15 +12,18 @@ import {
   int,
   listState,
   long,
+  type LookupTable,
   mapState,
   OutputTag,
   record,
+  RetryPredicates,
   type StreamExecutionEnvironment,
   string,
   TumblingEventTimeWindows,
   valueState,
   WatermarkStrategy,
 } from '../../operators/index.ts';
+import type { Environment } from '../../engine/base/environment.ts';
 import { generatorSource } from '../../operators/source/collection/generator-source.ts';
 import { attributionJob } from './attribution-job.ts';
 import type { SimulatedJob } from './simulate.ts';
@@ -185,4 +191,80 @@ const joinJob: SimulatedJob = {
   },
 };
 
-export const SIMULATED_JOBS: readonly SimulatedJob[] = [windowsJob, statesJob, joinJob, attributionJob];
+/** A service that answers after a random while. It is the same service for all. */
+class Service implements AsyncFunction<Reading, Reading>, LookupTable<string, number> {
+  readonly description = 'a service';
+  #environment: Environment = undefined as never;
+
+  open({ environment }: { readonly environment: Environment }): void {
+    this.#environment = environment;
+  }
+
+  /** Has no answer to early readings at first; at the end of input, when nothing is tried again, none is early. */
+  async asyncInvoke(reading: Reading, { attempt }: AsyncContext): Promise<Reading[]> {
+    await this.#pause();
+    return reading.n % 7 === 0 && reading.n < 50 && attempt === 1 ? [] : answers(reading);
+  }
+
+  timeout(reading: Reading): Reading[] {
+    return answers(reading);
+  }
+
+  async lookup(user: string): Promise<readonly number[]> {
+    await this.#pause();
+    return Array.from({ length: Number(user.slice(1)) % 3 }, (_, i) => i);
+  }
+
+  #pause(): Promise<void> {
+    const { random, scheduler } = this.#environment;
+    return scheduler.delay(random.next() < 0.1 ? 100 : random.next() * 20);
+  }
+}
+
+function answers(reading: Reading): Reading[] {
+  return reading.amount % 10 === 3 ? [] : [{ ...reading, amount: reading.amount + 1 }];
+}
+
+/** Functions and look-ups that take their time, in order and out of it, with windows behind them. */
+const asyncJob: SimulatedJob = {
+  name: 'async',
+  sinkUids: ['sums', 'rows'],
+  build(env, sink) {
+    const asked = readings(env, 'readings', { splitCount: 3, count: 300, recordsPerSecond: 1_500 }).unorderedWait(
+      new Service(),
+      {
+        uid: 'ask',
+        schema: Reading,
+        capacity: 10,
+        timeout: 60,
+        retry: AsyncRetryStrategies.fixedDelay({ maxAttempts: 3, delay: 5, ifResult: RetryPredicates.emptyResult }),
+      },
+    );
+    asked
+      .keyBy((reading) => reading.user)
+      .window(TumblingEventTimeWindows.of('1s'))
+      .aggregate(
+        total,
+        defineWindowFunction({
+          process: (user: string, { window }, [sum], out: { collect(row: unknown): void }) =>
+            out.collect({ user, startMs: window.startMs, ...sum }),
+        }),
+        { uid: 'sums-per-user' },
+      )
+      .sinkTo(sink(), { uid: 'sums' });
+    asked
+      .orderedWait((reading) => [{ ...reading, amount: -reading.amount }], { uid: 'at-once', schema: Reading })
+      .lookupJoin(new Service(), {
+        uid: 'look-up',
+        schema: Reading,
+        keySelector: (reading) => reading.user,
+        join: 'left',
+        result: ({ source, n, amount }, row) => [source, n, amount, row ?? null],
+        cache: { kind: 'partial', maxRows: 10, expireAfterWrite: 50 },
+        parallelism: 2,
+      })
+      .sinkTo(sink(), { uid: 'rows' });
+  },
+};
+
+export const SIMULATED_JOBS: readonly SimulatedJob[] = [windowsJob, statesJob, joinJob, asyncJob, attributionJob];

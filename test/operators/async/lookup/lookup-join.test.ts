@@ -226,8 +226,8 @@ test('wrong options are refused in words of the author of the job', () => {
   expect(() => declare({ cache: { kind: 'full', reloadInterval: 0 } })).toThrow(
     'reloadInterval to be positive, found 0',
   );
-  const { description, lookup } = table;
-  expect(() => declare({ cache: { kind: 'full', reloadInterval: 1 } }, { description, lookup })).toThrow(
+  const unreadable = { description: table.description, lookup: (key: string) => table.lookup(key) };
+  expect(() => declare({ cache: { kind: 'full', reloadInterval: 1 } }, unreadable)).toThrow(
     "lookup-join 'look-up': the table of the test cannot be read whole, as a full cache does",
   );
   expect(() => declare({ result: undefined as never })).toThrow('expected the function result, found undefined');
