@@ -79,6 +79,13 @@ export {
 export type { JoinFunction, JoinOptions } from './join-options.ts';
 export { ProcessJoinFunction, type JoinContext, type JoinLogic } from './join/join-function.ts';
 export { JoinedStreams, UnkeyedJoin, WindowedJoin } from './joined-streams.ts';
+export { AfterMatchSkipStrategy } from './cep/after-match-skip-strategy.ts';
+export type { ConditionContext, PatternCondition } from './cep/condition.ts';
+export { Pattern } from './cep/pattern.ts';
+export type { PatternMatch } from './cep/pattern-match.ts';
+export type { MatchContext, PatternProcessFunction } from './cep/pattern-process-function.ts';
+export type { WithinType } from './cep/stage.ts';
+export { type PatternOptions, PatternStream } from './pattern-stream.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export {
   BroadcastProcessFunction,

@@ -4,6 +4,7 @@ import { NotCovered, Observed } from './observed.ts';
 import { asyncWait } from './types/async-wait.ts';
 import * as barriers from './types/barriers.ts';
 import { keyedBroadcastProcess } from './types/broadcast.ts';
+import { cep } from './types/cep.ts';
 import * as joins from './types/joins.ts';
 import * as keys from './types/keys.ts';
 import * as process from './types/process.ts';
@@ -31,6 +32,7 @@ const TYPES: Readonly<Record<string, VectorType>> = {
   ...process,
   ...joins,
   asyncWait,
+  cep,
   temporalJoin,
   keyedBroadcastProcess,
   trigger,

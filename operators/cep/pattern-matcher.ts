@@ -1,0 +1,320 @@
+import { UserError } from '../../engine/base/errors.ts';
+import type { AfterMatchSkipStrategy } from './after-match-skip-strategy.ts';
+import type { Automaton, AutomatonState, Edge } from './automaton.ts';
+import type { JudgedEvent } from './compiled-condition.ts';
+import type { ConditionContext } from './condition.ts';
+import type { MatchBuffer } from './match-buffer.ts';
+import { type MatcherState, type MatchNode, NONE, NOT_BEGUN, type PartialMatch } from './matcher-state.ts';
+import { heapAdd, heapPoll, heapRemoveIf } from './partial-match-heap.ts';
+import type { PatternMatch } from './pattern-match.ts';
+import { skippedBelow } from './skip-strategy.ts';
+
+/** Takes what a matcher finds. */
+export interface MatchListener<T> {
+  onMatch(match: PatternMatch<T>, timestampMs: number): void;
+  /** A partial match whose time is up at `timestampMs`. */
+  onTimeout(match: PatternMatch<T>, timestampMs: number): void;
+}
+
+export interface PatternMatcherOptions<T> {
+  readonly automaton: Automaton;
+  readonly skip: AfterMatchSkipStrategy;
+  readonly buffer: MatchBuffer<T>;
+  readonly listener: MatchListener<T>;
+  readonly currentProcessingTimeMs: () => number;
+}
+
+/**
+ * Runs an automaton over the records of a key, in their order: every partial match is tried with every record, and may
+ * become none, one or several. Works on the state that it is handed; keeps nothing of a key itself.
+ *
+ * Time passes as if in single milliseconds: what is due comes out at its own time, however far time has jumped.
+ */
+export class PatternMatcher<T> {
+  readonly #automaton: Automaton;
+  readonly #skip: AfterMatchSkipStrategy;
+  readonly #skips: boolean;
+  readonly #buffer: MatchBuffer<T>;
+  readonly #listener: MatchListener<T>;
+  readonly #context: JudgedContext<T>;
+  readonly #judged: JudgedEvent;
+  // Reused: lists of one step.
+  readonly #stack: AutomatonState[] = [];
+  readonly #edges: Edge[] = [];
+  readonly #results: PartialMatch[] = [];
+
+  constructor({ automaton, skip, buffer, listener, currentProcessingTimeMs }: PatternMatcherOptions<T>) {
+    this.#automaton = automaton;
+    this.#skip = skip;
+    this.#skips = skip.kind !== 'noSkip';
+    this.#buffer = buffer;
+    this.#listener = listener;
+    this.#context = new JudgedContext(buffer, automaton.stageNames, currentProcessingTimeMs);
+    this.#judged = { event: undefined, context: this.#context, answers: new Uint8Array(automaton.answerCount) };
+  }
+
+  /**
+   * Tries a record. Time must have been advanced to `timestampMs`.
+   *
+   * @param isStored whether it is in the buffer, as one that waited for its turn.
+   */
+  process(state: MatcherState, number: number, value: T, timestampMs: number, isStored: boolean): void {
+    const { partials } = state;
+    const matches: PartialMatch[] = [];
+    const next: PartialMatch[] = [];
+    let isChanged = false;
+    this.#judged.event = value;
+    this.#judged.answers.fill(0);
+    this.#context.timestamp = timestampMs;
+    this.#buffer.beginRecord(state, number, value, isStored);
+    for (let i = 0; i < partials.length; i++) {
+      const partial = partials[i]!;
+      if (this.#follow(state, partial, timestampMs, next, matches)) isChanged = true;
+    }
+    const found = matches.length === 0 ? undefined : this.#release(state, matches, next);
+    if (isChanged) state.partials = next;
+    this.#buffer.endRecord(state);
+    if (found !== undefined) for (const match of found) this.#listener.onMatch(match, timestampMs);
+  }
+
+  /** Lets time pass up to `nowMs`: partial matches whose time is up by then are gone, or matches if they waited for that. */
+  advance(state: MatcherState, nowMs: number): void {
+    if (!this.#automaton.hasWindows) return;
+    for (;;) {
+      const dueMs = this.earliestDueMs(state);
+      if (dueMs > nowMs) return;
+      // What one match skips may be due later: one time after the other. Else all at once.
+      this.#expire(state, this.#skips ? dueMs : nowMs);
+      if (!this.#skips) return;
+    }
+  }
+
+  /** When the time of the next partial match is up; Infinity when there is none with a limit. */
+  earliestDueMs(state: MatcherState): number {
+    let earliestMs = Infinity;
+    if (!this.#automaton.hasWindows) return earliestMs;
+    const { partials } = state;
+    for (let i = 0; i < partials.length; i++) {
+      const dueMs = this.#dueMs(partials[i]!);
+      if (dueMs < earliestMs) earliestMs = dueMs;
+    }
+    return earliestMs;
+  }
+
+  #dueMs(partial: PartialMatch): number {
+    if (partial.start === NOT_BEGUN) return Infinity;
+    const { windowMs, states } = this.#automaton;
+    const neighbourMs = states[partial.state]!.windowMs;
+    const wholeDueMs = windowMs > 0 ? partial.startMs + windowMs : Infinity;
+    const dueMs = neighbourMs > 0 ? partial.previousMs + neighbourMs : Infinity;
+    return wholeDueMs < dueMs ? wholeDueMs : dueMs;
+  }
+
+  /**
+   * What becomes of one partial match with the record that is judged. Returns whether that is anything but the same again.
+   */
+  #follow(
+    state: MatcherState,
+    partial: PartialMatch,
+    timestampMs: number,
+    next: PartialMatch[],
+    matches: PartialMatch[],
+  ): boolean {
+    const { states } = this.#automaton;
+    const buffer = this.#buffer;
+    const current = states[partial.state]!;
+    const isStart = partial.start === NOT_BEGUN;
+    const edges = this.#decide(current, partial);
+    const results = this.#results;
+    results.length = 0;
+    for (let i = 0; i < edges.length; i++) {
+      const { isTake, stage, target } = edges[i]!;
+      if (isTake) {
+        const start = isStart ? buffer.order : partial.start;
+        const startMs = isStart ? timestampMs : partial.startMs;
+        const node = buffer.add(state, stage, partial.node);
+        results.push({ state: target.index, node, start, startMs, previousMs: timestampMs });
+        const end = this.#endAfter(target);
+        if (end !== undefined) results.push({ state: end.index, node, start, startMs, previousMs: timestampMs });
+      } else if (!isStart) {
+        const { node, start, startMs, previousMs } = partial;
+        results.push(target === current ? partial : { state: target.index, node, start, startMs, previousMs });
+      }
+    }
+    // The start stays, whatever happens.
+    if (isStart) {
+      if (results.length === 0) {
+        heapAdd(next, partial);
+        return false;
+      }
+    } else if (results.length === 1 && results[0] === partial) {
+      heapAdd(next, partial);
+      return false;
+    }
+    const isStopped = results.some((result) => states[result.state]!.kind === 'stop');
+    for (let i = 0; i < results.length; i++) {
+      const result = results[i]!;
+      const { kind } = states[result.state]!;
+      if (kind === 'final') heapAdd(matches, result);
+      else if (isStopped || kind === 'stop') continue;
+      else heapAdd(next, result);
+      buffer.retain(result.node);
+    }
+    if (isStart) heapAdd(next, partial);
+    else buffer.release(partial.node);
+    return true;
+  }
+
+  /** The transitions that the record allows from a state, also by way of others that are gone to without taking it. */
+  #decide(from: AutomatonState, partial: PartialMatch): readonly Edge[] {
+    const edges = this.#edges;
+    const stack = this.#stack;
+    const judged = this.#judged;
+    this.#context.enter(partial.node);
+    edges.length = 0;
+    stack.push(from);
+    for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
+      const { steps } = state;
+      for (let i = 0; i < steps.length; i++) {
+        const step = steps[i]!;
+        if (!step.test(judged)) continue;
+        if (step.isProceed) stack.push(step.target);
+        else edges.push(step);
+      }
+    }
+    return edges;
+  }
+
+  /** The end, when everything after `from` may be left out. */
+  #endAfter(from: AutomatonState): AutomatonState | undefined {
+    if (!from.mayEnd) return undefined;
+    const stack = this.#stack;
+    const judged = this.#judged;
+    stack.push(from);
+    for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
+      for (const step of state.steps) {
+        if (!step.isProceed || !step.test(judged)) continue;
+        if (step.target.kind === 'final') {
+          stack.length = 0;
+          return step.target;
+        }
+        stack.push(step.target);
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Lets complete matches out, the one that began first before others, and drops what the strategy skips. One that began
+   * after a partial match has to wait for that, as it may be skipped by it.
+   */
+  #release(state: MatcherState, added: readonly PartialMatch[], partials: PartialMatch[]): PatternMatch<T>[] {
+    const { completed } = state;
+    const found: PatternMatch<T>[] = [];
+    for (const match of added) heapAdd(completed, match);
+    while (completed.length > 0) {
+      const first = completed[0]!;
+      if (this.#skips && partials.length > 0 && first.start > partials[0]!.start) break;
+      heapPoll(completed);
+      const path = this.#buffer.path(first.node);
+      const below = skippedBelow(this.#skip, path, this.#automaton.stageNames);
+      if (below !== undefined) {
+        const isSkipped = (match: PartialMatch): boolean => {
+          if (match.start >= below) return false;
+          this.#buffer.release(match.node);
+          return true;
+        };
+        heapRemoveIf(partials, isSkipped);
+        heapRemoveIf(completed, isSkipped);
+      }
+      found.push(this.#matchOf(path));
+      this.#buffer.release(first.node);
+    }
+    return found;
+  }
+
+  #expire(state: MatcherState, nowMs: number): void {
+    const partials: PartialMatch[] = [];
+    const expired: { readonly partial: PartialMatch; readonly dueMs: number }[] = [];
+    for (const partial of state.partials) {
+      const dueMs = this.#dueMs(partial);
+      if (dueMs > nowMs) heapAdd(partials, partial);
+      else expired.push({ partial, dueMs });
+    }
+    expired.sort((a, b) => a.dueMs - b.dueMs);
+    this.#buffer.beginStep(state);
+    const outcomes: { readonly match: PatternMatch<T>; readonly dueMs: number; readonly isMatch: boolean }[] = [];
+    const waited: PartialMatch[] = [];
+    let matchedMs = nowMs;
+    const release = (): void => {
+      const released = this.#release(state, waited.splice(0), partials);
+      for (const match of released) outcomes.push({ match, dueMs: matchedMs, isMatch: true });
+    };
+    for (const { partial, dueMs } of expired) {
+      if (dueMs !== matchedMs && waited.length > 0) release();
+      matchedMs = dueMs;
+      if (this.#automaton.states[partial.state]!.kind === 'pending') {
+        heapAdd(waited, partial);
+      } else {
+        outcomes.push({ match: this.#matchOf(this.#buffer.path(partial.node)), dueMs, isMatch: false });
+        this.#buffer.release(partial.node);
+      }
+    }
+    release();
+    state.partials = partials;
+    this.#buffer.dropReleased();
+    for (const { match, dueMs, isMatch } of outcomes) {
+      if (isMatch) this.#listener.onMatch(match, dueMs);
+      else this.#listener.onTimeout(match, dueMs);
+    }
+  }
+
+  #matchOf(path: readonly MatchNode[]): PatternMatch<T> {
+    const { stageNames } = this.#automaton;
+    const match: Record<string, T[]> = {};
+    for (let i = 0; i < stageNames.length; i++) match[stageNames[i]!] = [];
+    for (let i = 0; i < path.length; i++) {
+      const { stage, record } = path[i]!;
+      match[stageNames[stage]!]!.push(this.#buffer.valueOf(record));
+    }
+    return match;
+  }
+}
+
+/** What conditions can ask; of the partial match that is judged. */
+class JudgedContext<T> implements ConditionContext<T> {
+  timestamp = 0;
+  readonly #buffer: MatchBuffer<T>;
+  readonly #stageNames: readonly string[];
+  readonly #currentProcessingTimeMs: () => number;
+  #node = NONE;
+  #path: readonly MatchNode[] | undefined;
+
+  constructor(buffer: MatchBuffer<T>, stageNames: readonly string[], currentProcessingTimeMs: () => number) {
+    this.#buffer = buffer;
+    this.#stageNames = stageNames;
+    this.#currentProcessingTimeMs = currentProcessingTimeMs;
+  }
+
+  enter(node: number): void {
+    this.#node = node;
+    this.#path = undefined;
+  }
+
+  get currentProcessingTime(): number {
+    return this.#currentProcessingTimeMs();
+  }
+
+  eventsForPattern(name: string): readonly T[] {
+    const stage = this.#stageNames.indexOf(name);
+    if (stage === -1) {
+      throw new UserError('JOB_DEFINITION', `a condition asked for the records of stage '${name}', which is none`, {
+        hint: `Stages that take records are ${this.#stageNames.join(', ')}.`,
+      });
+    }
+    this.#path ??= this.#buffer.path(this.#node);
+    const events: T[] = [];
+    for (const node of this.#path) if (node.stage === stage) events.push(this.#buffer.valueOf(node.record));
+    return events;
+  }
+}
