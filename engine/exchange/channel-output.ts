@@ -143,6 +143,30 @@ export class RebalanceOutput extends RoutedOutput {
   }
 }
 
+/** To the channel that a function names. */
+export class SelectedOutput extends RoutedOutput {
+  readonly #select: (value: unknown) => number;
+  readonly #targetName: string;
+
+  /** @param select an integer in [0, number of channels). */
+  constructor(channels: readonly Channel[], select: (value: unknown) => number, targetName: string) {
+    super(channels);
+    this.#select = select;
+    this.#targetName = targetName;
+  }
+
+  collect(value: unknown, timestampMs: number, kind: RowKind): void {
+    const index = this.#select(value);
+    if (this.channels[index] === undefined) {
+      throw new UserError(
+        'USER_FUNCTION',
+        `the partitioner before '${this.#targetName}' returned ${String(index)} for the record ${preview(value)}, expected an integer in [0, ${this.channels.length})`,
+      );
+    }
+    this.append(index, value, timestampMs, kind);
+  }
+}
+
 /** A copy to every channel (the value itself is shared: records are immutable). */
 export class BroadcastOutput extends RoutedOutput {
   collect(value: unknown, timestampMs: number, kind: RowKind): void {

@@ -1,5 +1,6 @@
 import { keyGroupRange } from '../../state/keyed/key-group.ts';
 import type { JobGraph } from './job-graph.ts';
+import type { Partitioning } from './stream-graph.ts';
 
 /** The job graph with parallelism unrolled: which subtasks run, and which channels join them. */
 export interface ExecutionPlan {
@@ -50,10 +51,10 @@ export function createExecutionPlan(graph: JobGraph): ExecutionPlan {
   for (const edge of graph.edges) {
     const sources = tasksOfVertex[edge.sourceVertexId]!;
     const targets = tasksOfVertex[edge.targetVertexId]!;
-    const isPairwise = edge.partitioning.kind === 'forward' && sources.length === targets.length;
+    const areJoined = joinedSubtasks(edge.partitioning.kind, sources.length, targets.length);
     for (const [i, sourceTaskId] of sources.entries()) {
       for (const [j, targetTaskId] of targets.entries()) {
-        if (isPairwise && i !== j) continue;
+        if (!areJoined(i, j)) continue;
         channels.push({
           channelId: channels.length,
           edgeId: edge.edgeId,
@@ -65,4 +66,18 @@ export function createExecutionPlan(graph: JobGraph): ExecutionPlan {
     }
   }
   return { subtasks, channels };
+}
+
+/** Whether subtask i of the source sends to subtask j of the target. */
+function joinedSubtasks(
+  kind: Partitioning['kind'],
+  sourceCount: number,
+  targetCount: number,
+): (i: number, j: number) => boolean {
+  if (kind === 'forward' && sourceCount === targetCount) return (i, j) => i === j;
+  if (kind !== 'rescale') return () => true;
+  // Each of the side with more subtasks belongs to one of the other.
+  return sourceCount <= targetCount
+    ? (i, j) => Math.floor((j * sourceCount) / targetCount) === i
+    : (i, j) => Math.floor((i * targetCount) / sourceCount) === j;
 }

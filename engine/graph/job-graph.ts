@@ -117,6 +117,16 @@ function checkGraph(graph: StreamGraph, maxParallelism: number, parallelismOf: (
       hint: 'Start with env.fromSource(...) in build().',
     });
   }
+  for (const { sourceNodeId, targetNodeId, partitioning } of graph.edges) {
+    const [source, target] = [graph.nodes[sourceNodeId]!, graph.nodes[targetNodeId]!];
+    if (partitioning.kind !== 'forward' || partitioning.isRequired !== true) continue;
+    if (parallelismOf(source) === parallelismOf(target)) continue;
+    throw new UserError(
+      'JOB_DEFINITION',
+      `forward() from '${source.name}' (parallelism ${parallelismOf(source)}) to '${target.name}' (${parallelismOf(target)}) needs the same parallelism`,
+      { hint: 'Give both the same parallelism, or use rescale() or rebalance().' },
+    );
+  }
   const nameByUid = new Map<string, string>();
   for (const node of graph.nodes) {
     const parallelism = parallelismOf(node);

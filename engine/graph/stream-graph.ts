@@ -59,11 +59,17 @@ export interface StreamEdge {
 
 /**
  * How records find their subtask. `forward` keeps the subtask (and lets operators be chained); `hash` sends them by key
- * group; `rebalance` deals them round robin; `broadcast` copies them to all; `global` sends all to the first.
+ * group; `rebalance` deals them round robin, `rescale` does so to a share of the subtasks of its own, `shuffle` at random;
+ * `broadcast` copies them to all; `global` sends all to the first; `custom` asks a function.
  */
 export type Partitioning =
-  | { readonly kind: 'forward' }
+  /** Between other parallelisms records are dealt round robin, or refused when the same subtask is required. */
+  | { readonly kind: 'forward'; readonly isRequired?: true | undefined }
   | { readonly kind: 'rebalance' }
+  | { readonly kind: 'rescale' }
+  | { readonly kind: 'shuffle' }
+  /** The subtask is an integer in [0, subtaskCount). */
+  | { readonly kind: 'custom'; readonly subtaskOf: (value: never, subtaskCount: number) => number }
   | { readonly kind: 'broadcast' }
   | { readonly kind: 'global' }
   | { readonly kind: 'hash'; readonly keySelector: (value: never) => Key };

@@ -12,6 +12,7 @@ import {
   type ChannelOutput,
   HashOutput,
   RebalanceOutput,
+  SelectedOutput,
   SingleChannelOutput,
 } from '../exchange/channel-output.ts';
 import type { ExecutionPlan, PlannedSubtask } from '../graph/execution-plan.ts';
@@ -279,6 +280,16 @@ class TaskBuilder {
         return new BroadcastOutput(channels);
       case 'global':
         return new SingleChannelOutput(channels[0]!, undefined, targetName, channels);
+      case 'custom': {
+        const subtaskOf = partitioning.subtaskOf as (value: unknown, subtaskCount: number) => number;
+        return new SelectedOutput(channels, (value) => subtaskOf(value, channels.length), targetName);
+      }
+      case 'shuffle': {
+        const { random } = this.#context.environment;
+        return new SelectedOutput(channels, () => Math.floor(random.next() * channels.length), targetName);
+      }
+      case 'rescale':
+        return new RebalanceOutput(channels, 0);
       case 'forward':
       case 'rebalance':
         return new RebalanceOutput(channels, this.#subtask.subtaskIndex);

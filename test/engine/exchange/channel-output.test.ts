@@ -7,6 +7,7 @@ import {
   type ChannelOutput,
   HashOutput,
   RebalanceOutput,
+  SelectedOutput,
   SingleChannelOutput,
 } from '../../../engine/exchange/channel-output.ts';
 import type { ControlElement } from '../../../engine/exchange/control-element.ts';
@@ -143,6 +144,26 @@ test('rebalance deals in turn, broadcast copies, global sends all to the first',
       expect(global.found).toEqual(global.expected);
     }),
   );
+});
+
+test('a function may say where each record goes; a place that is not there is named', () => {
+  fc.assert(
+    fc.property(arbitraryWrites, fc.integer({ min: 2, max: 4 }), (writes, channelCount) => {
+      const select = (value: unknown): number => ((value as number) * 7) % channelCount;
+      const { found, expected } = pass((channels) => new SelectedOutput(channels, select, 'count'), writes, {
+        channelCount,
+        targets: ({ value }) => [select(value)],
+      });
+      expect(found).toEqual(expected);
+    }),
+  );
+  const channels = [new Channel(0, CAPACITY), new Channel(1, CAPACITY)];
+  for (const wrong of [2, -1, 0.5, Number.NaN, undefined]) {
+    const output = new SelectedOutput(channels, () => wrong as number, 'count');
+    expect(() => output.collect({ user: 7 }, 0, INSERT)).toThrow(
+      `the partitioner before 'count' returned ${wrong} for the record {"user":7}, expected an integer in [0, 2)`,
+    );
+  }
 });
 
 test('a single keyed channel carries the keys', () => {

@@ -13,6 +13,9 @@ const PARTITIONINGS: readonly Partitioning[] = [
   { kind: 'broadcast' },
   { kind: 'global' },
   { kind: 'hash', keySelector: () => '' },
+  { kind: 'rescale' },
+  { kind: 'shuffle' },
+  { kind: 'custom', subtaskOf: () => 0 },
 ];
 
 /** Acyclic graphs of up to 12 nodes: sources first, then operators of one or two inputs and sinks, fed by earlier nodes. */
@@ -24,7 +27,7 @@ export const arbitraryStreamGraph: fc.Arbitrary<StreamGraph> = fc
         kind: fc.constantFrom('operator', 'operator', 'operator', 'sink'),
         inputCount: fc.constantFrom(1, 1, 1, 2),
         /** Per input: which earlier nodes feed it, modulo their number. */
-        inputs: fc.array(fc.array(fc.tuple(fc.nat(1000), fc.nat(9)), { minLength: 1, maxLength: 2 }), {
+        inputs: fc.array(fc.array(fc.tuple(fc.nat(1000), fc.nat(12)), { minLength: 1, maxLength: 2 }), {
           minLength: 2,
           maxLength: 2,
         }),

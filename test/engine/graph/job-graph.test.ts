@@ -115,3 +115,13 @@ test('parallelism lies between 1 and max parallelism, and the message names the 
   expect(refusal(graphOf({ ...source, parallelism: 0 })).message).toContain('found 0');
   expect(createJobGraph(graphOf(source), { parallelism: 8, maxParallelism: 8 }).vertices[0]!.parallelism).toBe(8);
 });
+
+test('an edge that must keep the subtask is refused between different parallelisms, naming both', () => {
+  const target: StreamNode = { ...operator, uid: 'count', parallelism: 3 };
+  const { nodes, edges } = graphOf(source, target);
+  const required = edges.map((edge) => ({ ...edge, partitioning: { kind: 'forward', isRequired: true } as const }));
+  expect(refusal({ nodes, edges: required }, { parallelism: 2 }).message).toBe(
+    "forward() from 'node 0' (parallelism 2) to 'Count clicks!' (3) needs the same parallelism",
+  );
+  expect(createJobGraph({ nodes, edges: required }, { parallelism: 3 }).vertices).toHaveLength(1);
+});
