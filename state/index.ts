@@ -28,3 +28,27 @@ export {
 export { sparkSchema, type SparkStruct, type SparkType } from './schema/spark-schema.ts';
 export type { ObjectEntry, ObjectStorage, PutCondition, StoredObject } from './storage/object-storage.ts';
 export { openStorage, type StorageOptions } from './storage/storage-url.ts';
+export {
+  openSavepoint,
+  Savepoint,
+  type KeyedStateReadOptions,
+  type SavepointOperator,
+} from '../engine/savepoint/savepoint.ts';
+export {
+  SavepointWriter,
+  type ExistingSavepointOptions,
+  type NewSavepointOptions,
+  type WriteSavepointOptions,
+} from '../engine/savepoint/savepoint-writer.ts';
+export {
+  perNamespace,
+  type ContentOf,
+  type ContentsOf,
+  type KeyedEntry,
+  type NamespacedStateSpec,
+  type OfflineStateSpec,
+  type OfflineStateSpecs,
+  type OfflineTimer,
+  type StoredKeyedEntry,
+  type WrittenAt,
+} from './offline/keyed-entry.ts';

@@ -148,7 +148,7 @@ class Comparison {
 
   #compareOperator(stored: OperatorSnapshot, declared: JobStates['operators'][number]): OperatorCompatibility {
     this.#checkMaxParallelism(stored);
-    const kind = kindOf(stored);
+    const kind = kindOfStored(stored);
     const { uid, name } = declared;
     if (kind !== undefined && kind !== declared.kind && hasState(stored)) {
       this.#refuse(
@@ -260,7 +260,7 @@ class Comparison {
       details: [],
       stored: shownSchema(format),
     }));
-    return { uid, name, kind: kindOf(stored), outcome: 'dropped', states, ...countsOf(stored) };
+    return { uid, name, kind: kindOfStored(stored), outcome: 'dropped', states, ...countsOf(stored) };
   }
 
   #checkMaxParallelism(stored: OperatorSnapshot): void {
@@ -290,7 +290,7 @@ class Comparison {
 const KIND_TEXTS = { source: 'a source', operator: 'an operator', sink: 'a sink' } as const;
 
 /** Sources keep splits, sinks the states of their writers; an operator without either is what it was. */
-function kindOf(stored: OperatorSnapshot): 'source' | 'operator' | 'sink' | undefined {
+export function kindOfStored(stored: OperatorSnapshot): 'source' | 'operator' | 'sink' | undefined {
   if (stored.enumerator !== undefined || stored.subtasks.some(({ splits }) => splits !== undefined)) return 'source';
   if (stored.subtasks.some(({ writerStates }) => writerStates !== undefined)) return 'sink';
   return stored.subtasks.length === 0 ? undefined : 'operator';

@@ -12,7 +12,8 @@ export interface FindOptions {
    */
   readonly from: string | undefined;
   readonly checkpoints: string;
-  readonly jobName: string;
+  /** Whose newest checkpoint is looked for in a checkpoint folder. Undefined: none is. */
+  readonly jobName: string | undefined;
   /** Default `0`. */
   readonly shard?: string | undefined;
 }
@@ -37,13 +38,10 @@ export async function findCheckpoint(
   if (await hasSavepoint(storage)) return await locateSavepoint(storage);
   const newest = await findNewest(environment, from, options);
   if (newest !== undefined) return newest;
-  throw new UserError(
-    'NOT_FOUND',
-    `there is no savepoint, and no checkpoint of job '${options.jobName}', in ${storage.description}`,
-    {
-      hint: 'Give the folder of a savepoint (it holds savepoint.json), a checkpoint folder, or a checkpoint’s manifest.',
-    },
-  );
+  const andCheckpoint = options.jobName === undefined ? '' : `, and no checkpoint of job '${options.jobName}',`;
+  throw new UserError('NOT_FOUND', `there is no savepoint${andCheckpoint} in ${storage.description}`, {
+    hint: 'Give the folder of a savepoint (it holds savepoint.json), a checkpoint folder, or a checkpoint’s manifest.',
+  });
 }
 
 async function findNewest(
@@ -51,6 +49,7 @@ async function findNewest(
   checkpoints: string,
   { jobName, shard = '0' }: FindOptions,
 ): Promise<FoundCheckpoint | undefined> {
+  if (jobName === undefined) return undefined;
   const storage = await openStorage(environment, checkpoints);
   const store = new CheckpointStore({ storage, jobName, shard, retainedMax: 1, newId: () => '' });
   return await asUserError(store.readNewest());

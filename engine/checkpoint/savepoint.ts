@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { StateFile } from '../../state/snapshot/state-file.ts';
+import { keyOfUid } from '../graph/uid.ts';
 import { encodeJson, parseManifest } from './checkpoint-store.ts';
 import type { CheckpointManifest, FoundCheckpoint } from './manifest.ts';
 
@@ -20,7 +21,12 @@ export async function writeSavepoint(
 ): Promise<void> {
   await checkSavepointTarget(to);
   const copied = await copyFiles(manifest, from, to, 'state');
-  await to.put(MANIFEST_KEY, encodeJson({ ...copied, kind: 'savepoint', pendingCommits: [] }), { ifAbsent: true });
+  await putSavepointManifest(to, { ...copied, kind: 'savepoint', pendingCommits: [] });
+}
+
+/** Completes a savepoint. */
+export async function putSavepointManifest(to: ObjectStorage, manifest: CheckpointManifest): Promise<void> {
+  await to.put(MANIFEST_KEY, encodeJson(manifest), { ifAbsent: true });
 }
 
 /** @throws UserError CONFIGURATION when the folder holds a savepoint already. */
@@ -98,7 +104,7 @@ async function copyFiles(
         const stored = await from.get(file.key);
         if (stored === undefined)
           throw new UserError('CHECKPOINT_CORRUPT', `the state file ${from.url(file.key)} is missing`);
-        const key = `${prefix}/${uid}-${subtask.subtaskIndex}-${keyedFiles.length}`;
+        const key = `${prefix}/${keyOfUid(uid)}-${subtask.subtaskIndex}-${keyedFiles.length}`;
         await to.put(key, stored.bytes);
         keyedFiles.push({ ...file, key });
       }

@@ -26,7 +26,8 @@ export async function storedKeyedStates(
   return formatsByUid;
 }
 
-async function readFormats(operator: OperatorSnapshot, storage: ObjectStorage): Promise<StateFormat[]> {
+/** Formats in which the pages of one operator are stored, the newest of a state last. */
+export async function readFormats(operator: OperatorSnapshot, storage: ObjectStorage): Promise<StateFormat[]> {
   const found = new Map<string, StateFormat>();
   const note = (format: StateFormat): void => void found.set(JSON.stringify(format), format);
   const files = headedFiles(operator);

@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import type { OutputTag } from '../task/output-tag.ts';
+import { checkUid } from './uid.ts';
 import type { JobOptions, Partitioning, StreamEdge, StreamGraph, StreamNode } from './stream-graph.ts';
 
 /** Default number of key groups. High on purpose: it can never change for existing state, and a group is only a key prefix. */
@@ -143,6 +144,7 @@ function checkGraph(graph: StreamGraph, maxParallelism: number, parallelismOf: (
         hint: `Add { uid: '${suggestUid(node.name)}' } to it: the uid is how a checkpoint finds its state again.`,
       });
     }
+    checkUid(node.uid, node.name);
     const other = nameByUid.get(node.uid);
     if (other !== undefined) {
       throw new UserError(

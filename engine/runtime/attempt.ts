@@ -18,6 +18,7 @@ import {
 import type { ExecutionPlan, PlannedSubtask } from '../graph/execution-plan.ts';
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts';
 import type { SinkNode, StreamNode } from '../graph/stream-graph.ts';
+import { keyOfUid } from '../graph/uid.ts';
 import { type ChainEdge, ChainedOperator } from '../task/operator-chain.ts';
 import { MemoryOperatorStateBackend } from '../task/operator-state-backend.ts';
 import { DISCARDING_OUTPUT, type Output } from '../task/output.ts';
@@ -321,7 +322,7 @@ export function createSinkContext(
     parallelism,
     attempt: context.attempt,
     storage: context.storage,
-    storagePrefix: `${context.storagePrefix}/staged/${uidOf(node)}`,
+    storagePrefix: `${context.storagePrefix}/staged/${keyOfUid(uidOf(node))}`,
   };
 }
 

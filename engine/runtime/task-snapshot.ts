@@ -3,6 +3,7 @@ import type { KeyedStateDescription, SubtaskSnapshot } from '../checkpoint/manif
 import type { TaskAcknowledgement } from '../checkpoint/coordinator.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import { SinkOperator } from '../task/sink-operator.ts';
+import { keyOfUid } from '../graph/uid.ts';
 import type { Json } from '../task/source.ts';
 import { SourceOperator } from '../task/source-operator.ts';
 import type { BuiltTask } from './attempt.ts';
@@ -36,7 +37,7 @@ export async function snapshotTask(
   const keyedFiles = task.keyedState?.snapshot({
     checkpointId,
     isFull,
-    filePrefix: `${options.filePrefix}/${parts[0]!.uid}-${task.subtaskIndex}`,
+    filePrefix: `${options.filePrefix}/${keyOfUid(parts[0]!.uid)}-${task.subtaskIndex}`,
   });
   const keyedStates = describe(task.keyedState?.descriptors ?? []);
   // Started together, so that a failure of one is not left unhandled while another is awaited.

@@ -1,6 +1,6 @@
 import type { PageStore } from '../store/page-store.ts';
 import type { EncodedTier } from './encoded-tier.ts';
-import { hashOfBytes, KeyImage, TAG_PART } from './key-image.ts';
+import { hashOfBytes, KeyImage, readKey, TAG_PART } from './key-image.ts';
 import type { Key } from './key.ts';
 import type { PartPlace, PartStore } from './large-contents.ts';
 import { NamespaceMap } from './namespace-map.ts';
@@ -15,6 +15,25 @@ import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
 const PART_HEADER_BYTES = 9;
 /** Bytes of parts written after which the encoded tier is brought back into its budget. */
 const SHRINK_BYTES = 1 << 20;
+
+/** Bytes of the key of a part, as a buffer of its own. */
+export function writePartKey(contentId: number, part: number, image: KeyImage): Buffer {
+  const key = Buffer.allocUnsafe(PART_HEADER_BYTES + image.length);
+  fillPartKey(key, contentId, part, image);
+  return key;
+}
+
+function fillPartKey(key: Buffer, contentId: number, part: number, image: KeyImage): void {
+  key[0] = TAG_PART;
+  key.writeUInt32LE(contentId, 1);
+  key.writeUInt32LE(part, 5);
+  image.buffer.copy(key, PART_HEADER_BYTES, 0, image.length);
+}
+
+/** The key of the page that a part belongs to, from the part's key bytes. */
+export function readPartOwner(buffer: Buffer, offset: number, length: number): Key {
+  return readKey(buffer, offset + PART_HEADER_BYTES, length - PART_HEADER_BYTES);
+}
 
 export interface PagePartsOptions {
   readonly encoded: EncodedTier;
@@ -105,12 +124,8 @@ export class PageParts implements PartStore {
     this.#keyGroup = image.groupHash % this.#options.maxParallelism;
     this.#keyLength = PART_HEADER_BYTES + image.length;
     if (this.#keyLength > this.#key.length) this.#key = Buffer.allocUnsafeSlow(this.#keyLength * 2);
-    const key = this.#key;
-    key[0] = TAG_PART;
-    key.writeUInt32LE(place.contentId, 1);
-    key.writeUInt32LE(part, 5);
-    image.buffer.copy(key, PART_HEADER_BYTES, 0, image.length);
-    this.#hash = hashOfBytes(key, 0, this.#keyLength);
+    fillPartKey(this.#key, place.contentId, part, image);
+    this.#hash = hashOfBytes(this.#key, 0, this.#keyLength);
   }
 
   #storeKey(): Uint8Array {

@@ -73,6 +73,11 @@ export class PageTimers {
     return false;
   }
 
+  /** In order of time. */
+  forEach(visit: (timestampMs: number, namespace: Namespace) => void): void {
+    for (let i = 0; i < this.#count; i++) visit(this.#timestamps[i]!, this.#namespaces[i]!);
+  }
+
   /** Removes the first timer and returns its namespace. There must be one. */
   takeFirst(): Namespace {
     const namespace = this.#namespaces[0]!;

@@ -24,7 +24,7 @@ export function fitKeyedState(stored: StateFormat, declared: StateDescriptor): S
   if (stored.kind !== declared.kind || stored.isNamespaced !== isNamespaced) {
     const expected = describeKind(declared.kind, isNamespaced);
     const found = describeKind(stored.kind, stored.isNamespaced);
-    const reason = `expected a ${expected} state, found a stored ${found} state`;
+    const reason = `expected ${expected} state, found stored ${found} state`;
     return { kind: 'incompatible', reason, hint: HINT_KIND };
   }
   if (declared.kind === 'map' && stored.keySchema !== undefined) {
