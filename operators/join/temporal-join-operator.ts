@@ -12,7 +12,7 @@ import type { Schema } from '../../state/schema/schema.ts';
 import { FunctionContext } from '../process/function-context.ts';
 import { LateRecords } from '../window/late-records.ts';
 import { type JoinLogic, OperatorJoinContext } from './join-function.ts';
-import type { TimedRow } from './timed-rows.ts';
+import { firstRowAfter, insertRow, type TimedRow } from './timed-rows.ts';
 import {
   nextObsoleteMs,
   obsoleteVersionCount,
@@ -35,13 +35,14 @@ export interface TemporalJoinOperatorOptions<L, R, OUT> {
 }
 
 interface WaitingRow<T> extends TimedRow<T> {
+  /** Tells which of two rows of a key came first. */
+  readonly number: number;
   readonly kind: RowKind;
 }
 
 interface WaitingRows<T> {
-  /** The earliest time among them. */
-  earliestMs: number;
-  /** In order of arrival. */
+  nextNumber: number;
+  /** Sorted by time. */
   readonly rows: WaitingRow<T>[];
 }
 
@@ -77,8 +78,8 @@ export class TemporalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
   override open(): void {
     const { keyedState } = this.context;
     const { leftSchema, rightSchema } = this.#options;
-    const row = record('tidemark.WaitingRow', { timestampMs: long(), kind: int(), value: leftSchema });
-    const rows = record('tidemark.WaitingRows', { earliestMs: long(), rows: array(row) });
+    const row = record('tidemark.WaitingRow', { timestampMs: long(), number: long(), kind: int(), value: leftSchema });
+    const rows = record('tidemark.WaitingRows', { nextNumber: long(), rows: array(row) });
     this.#waiting = keyedState.state({
       kind: 'value',
       name: 'waiting-rows',
@@ -96,25 +97,22 @@ export class TemporalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
       this.#late.collect(value as L, timestampMs, kind);
       return;
     }
-    const row = { timestampMs, kind, value: value as L };
     const waiting = this.#waiting.value();
     if (waiting === undefined) {
-      this.#bringForward(Infinity, this.#versions.value(), timestampMs);
-      this.#waiting.update({ earliestMs: timestampMs, rows: [row] });
+      this.#bringForward(Infinity, timestampMs);
+      this.#waiting.update({ nextNumber: 1, rows: [{ timestampMs, number: 0, kind, value: value as L }] });
       return;
     }
-    if (timestampMs < waiting.earliestMs) {
-      this.#bringForward(waiting.earliestMs, this.#versions.value(), timestampMs);
-      waiting.earliestMs = timestampMs;
-    }
-    waiting.rows.push(row);
+    const { rows } = waiting;
+    this.#bringForward(rows[0]!.timestampMs, timestampMs);
+    insertRow(rows, { timestampMs, number: waiting.nextNumber++, kind, value: value as L });
     this.#waiting.update(waiting);
   }
 
   override processElement2(value: unknown, timestampMs: number, kind: RowKind): void {
     this.#requireTimestamp(timestampMs);
     const versions = this.#versions.value() ?? [];
-    const earliestMs = this.#waiting.value()?.earliestMs ?? Infinity;
+    const earliestMs = this.#waiting.value()?.rows[0]!.timestampMs ?? Infinity;
     const beforeMs = Math.min(earliestMs, nextObsoleteMs(versions));
     putVersion(versions, { timestampMs, value: isRetraction(kind) ? undefined : (value as R) });
     versions.splice(0, obsoleteVersionCount(versions, this.context.timers.currentWatermarkMs()));
@@ -146,23 +144,15 @@ export class TemporalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
   #release(versions: readonly Version<R>[] | undefined, watermarkMs: number): number {
     const waiting = this.#waiting.value();
     if (waiting === undefined) return Infinity;
-    if (waiting.earliestMs > watermarkMs) return waiting.earliestMs;
     const { rows } = waiting;
-    let earliestMs = Infinity;
-    let kept = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!;
-      if (row.timestampMs <= watermarkMs) {
-        this.#answer(row, versions);
-        continue;
-      }
-      if (row.timestampMs < earliestMs) earliestMs = row.timestampMs;
-      rows[kept++] = row;
-    }
-    rows.length = kept;
-    waiting.earliestMs = earliestMs;
-    this.#waiting.update(kept === 0 ? undefined : waiting);
-    return earliestMs;
+    const count = firstRowAfter(rows, watermarkMs);
+    if (count === 0) return rows[0]!.timestampMs;
+    const isLast = count === rows.length;
+    const due = isLast ? rows : rows.splice(0, count);
+    this.#waiting.update(isLast ? undefined : waiting);
+    if (!isInOrder(due)) due.sort((a, b) => a.number - b.number);
+    for (let i = 0; i < count; i++) this.#answer(due[i]!, versions);
+    return isLast ? Infinity : rows[0]!.timestampMs;
   }
 
   #answer({ value, timestampMs, kind }: WaitingRow<L>, versions: readonly Version<R>[] | undefined): void {
@@ -174,8 +164,10 @@ export class TemporalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
     this.#logic.processElement(value, hasVersion ? version.value : undefined, this.#join, this.#join);
   }
 
-  /** The key's timer is needed at `timestampMs`, before the earliest row that waits so far. */
-  #bringForward(earliestMs: number, versions: readonly Version<R>[] | undefined, timestampMs: number): void {
+  /** The key's timer is needed at `timestampMs`; the earliest row that waits so far is of `earliestMs`. */
+  #bringForward(earliestMs: number, timestampMs: number): void {
+    if (timestampMs >= earliestMs) return;
+    const versions = this.#versions.value();
     const beforeMs = Math.min(earliestMs, versions === undefined ? Infinity : nextObsoleteMs(versions));
     if (timestampMs < beforeMs) this.#moveTimer(beforeMs, timestampMs);
   }
@@ -195,4 +187,10 @@ export class TemporalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
       { hint: 'Give both sources a WatermarkStrategy with withTimestamp(...), or join inProcessingTime().' },
     );
   }
+}
+
+/** Whether rows sorted by time are in order of arrival too. */
+function isInOrder(rows: readonly WaitingRow<unknown>[]): boolean {
+  for (let i = 1; i < rows.length; i++) if (rows[i - 1]!.number > rows[i]!.number) return false;
+  return true;
 }

@@ -1,3 +1,4 @@
+import type { OperatorContext } from '../../engine/task/stream-operator.ts';
 import type { Namespace } from '../../state/keyed/key.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { ListState, NamespacedState } from '../../state/keyed/state.ts';
@@ -31,7 +32,8 @@ export class CoGroupContents<L, R> extends WindowContents<TaggedRow<L, R>, CoGro
     this.#rightSchema = rightSchema;
   }
 
-  open(backend: KeyedStateBackend): NamespacedState {
+  open(context: OperatorContext | KeyedStateBackend): NamespacedState {
+    const backend = 'keyedState' in context ? context.keyedState : context;
     this.#left = backend.state({ kind: 'list', name: 'left-contents', schema: this.#leftSchema, isNamespaced: true });
     this.#right = backend.state({
       kind: 'list',
