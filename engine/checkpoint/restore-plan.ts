@@ -1,6 +1,7 @@
 import type { StateFile } from '../../state/snapshot/state-file.ts';
 import type { Json } from '../task/source.ts';
 import type { OperatorSnapshot, OperatorStateSnapshot } from './manifest.ts';
+import { repartitionOperatorState } from './repartition.ts';
 
 /** What one subtask of an operator starts with. */
 export interface SubtaskRestore {
@@ -26,20 +27,13 @@ export function planSubtaskRestore(
   const keyedFiles = snapshot.subtasks.flatMap((stored) =>
     stored.keyedFiles.filter((file) => file.keyGroupStart < keyGroupEnd && keyGroupStart < file.keyGroupEnd),
   );
-  const writerStates = snapshot.subtasks
-    .flatMap((stored) => stored.writerStates ?? [])
-    .filter((_, i) => i % parallelism === subtaskIndex);
-  const names = new Set(snapshot.subtasks.flatMap((stored) => stored.operatorStates.map((state) => state.name)));
-  const operatorStates = [...names].map((name): OperatorStateSnapshot => {
-    const parts = snapshot.subtasks.flatMap((stored) => stored.operatorStates.filter((state) => state.name === name));
-    const first = parts[0]!;
-    if (first.mode === 'broadcast') return first;
-    const entries = parts.flatMap((part) => part.entries);
-    return {
-      ...first,
-      entries: first.mode === 'union' ? entries : entries.filter((_, i) => i % parallelism === subtaskIndex),
-    };
-  });
+  const isSame = snapshot.parallelism === parallelism && snapshot.subtasks.length === parallelism;
+  const writerStates = isSame
+    ? (snapshot.subtasks[subtaskIndex]!.writerStates ?? [])
+    : snapshot.subtasks
+        .flatMap((stored) => stored.writerStates ?? [])
+        .filter((_, i) => i % parallelism === subtaskIndex);
+  const operatorStates = repartitionOperatorState(snapshot, { subtaskIndex, parallelism });
   return { keyedFiles, operatorStates, writerStates };
 }
 
