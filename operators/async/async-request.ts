@@ -65,7 +65,10 @@ export type QueuedElement<T, R> = AsyncRequest<T, R> | QueuedMark;
 
 /** The records between two marks, in an unordered queue. */
 export interface Segment<T, R> {
-  readonly waiting: Set<AsyncRequest<T, R>>;
+  /** In order; those that are done stay until there are many of them. */
+  requests: AsyncRequest<T, R>[];
+  /** How many of them are not done. */
+  waitingCount: number;
   readonly done: Fifo<AsyncRequest<T, R>>;
   /** Goes out behind all of them. Undefined: the segment is still open. */
   mark: QueuedMark | undefined;

@@ -78,7 +78,8 @@ export class FullCache<K extends Key, V> {
   async #load(): Promise<void> {
     const rows = new Map<Key, V[]>();
     let rowCount = 0;
-    await this.#metrics.measureLoad(async () => {
+    const startMs = this.#metrics.loading();
+    try {
       for await (const [key, row] of this.#table.scan!({ signal: this.#signal })) {
         if (this.#signal.aborted) return;
         const ofKey = rows.get(key);
@@ -86,7 +87,11 @@ export class FullCache<K extends Key, V> {
         else ofKey.push(row);
         rowCount++;
       }
-    });
+    } catch (error) {
+      this.#metrics.failed(startMs);
+      throw error;
+    }
+    this.#metrics.loaded(startMs);
     this.#rows = rows;
     this.#rowCount = rowCount;
   }

@@ -1,7 +1,7 @@
 import { UserError } from '../../../engine/base/errors.ts';
 import { type Duration, durationMs } from '../../../engine/time/duration.ts';
 
-/** Keeps the keys that were asked for, the least recently used go first. At least one limit is needed. */
+/** Keeps the keys that were asked for; those that are not used any more go first. At least one limit is needed. */
 export interface PartialCacheOptions {
   readonly kind: 'partial';
   /** Rows kept at most, per subtask; a key without rows counts as one. */

@@ -5,7 +5,7 @@ import type { AsyncContext, AsyncFunction } from '../async-function.ts';
 import { FullCache } from './full-cache.ts';
 import type { LookupCacheOptions } from './lookup-cache-options.ts';
 import { LookupMetrics } from './lookup-metrics.ts';
-import type { LookupTable } from './lookup-table.ts';
+import type { LookupContext, LookupTable } from './lookup-table.ts';
 import { PartialCache } from './partial-cache.ts';
 
 export interface LookupSettings<T, K extends Key, V, R> {
@@ -33,6 +33,7 @@ const NO_ROWS: readonly never[] = [];
 export class LookupFunction<T, K extends Key, V, R> implements AsyncFunction<T, R> {
   readonly #settings: LookupSettings<T, K, V, R>;
   readonly #canceled = new AbortController();
+  readonly #lookupContext: LookupContext = { signal: this.#canceled.signal };
   /** Under way: whoever asks for the same key gets the same answer. */
   readonly #loads = new Map<K, Promise<readonly V[]>>();
   #metrics: LookupMetrics = undefined as never;
@@ -94,15 +95,21 @@ export class LookupFunction<T, K extends Key, V, R> implements AsyncFunction<T, 
     return load;
   }
 
-  async #ask(key: K): Promise<readonly V[]> {
-    const { signal } = this.#canceled;
-    try {
-      const rows = await this.#metrics.measureLoad(() => this.#settings.table.lookup(key, { signal }));
-      if (rows.length > 0) this.#partial?.set(key, rows);
-      return rows;
-    } finally {
-      this.#loads.delete(key);
-    }
+  #ask(key: K): Promise<readonly V[]> {
+    const startMs = this.#metrics.loading();
+    return this.#settings.table.lookup(key, this.#lookupContext).then(
+      (rows) => {
+        this.#loads.delete(key);
+        this.#metrics.loaded(startMs);
+        if (rows.length > 0) this.#partial?.set(key, rows);
+        return rows;
+      },
+      (error: unknown) => {
+        this.#loads.delete(key);
+        this.#metrics.failed(startMs);
+        throw error;
+      },
+    );
   }
 
   #answer(value: T, rows: readonly V[]): readonly R[] {

@@ -22,16 +22,18 @@ export class LookupMetrics {
     group.gauge('numCachedRecords', rowCount);
   }
 
-  async measureLoad<V>(load: () => Promise<V>): Promise<V> {
-    const startMs = this.#clock.monotonicMs();
+  /** A load begins. Returns when, for `loaded`. */
+  loading(): number {
     this.#loads.value++;
-    try {
-      return await load();
-    } catch (error) {
-      this.#failures.value++;
-      throw error;
-    } finally {
-      this.#latestLoadMs = this.#clock.monotonicMs() - startMs;
-    }
+    return this.#clock.monotonicMs();
+  }
+
+  loaded(startMs: number): void {
+    this.#latestLoadMs = this.#clock.monotonicMs() - startMs;
+  }
+
+  failed(startMs: number): void {
+    this.#failures.value++;
+    this.loaded(startMs);
   }
 }

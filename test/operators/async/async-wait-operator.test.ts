@@ -84,6 +84,22 @@ test('unordered, a result does not pass a watermark in either direction', async 
   expect(await output(harness)).toEqual(['A', 1, 'B', 2]);
 });
 
+test('unordered, one slow record among many does not pile up those that pass it', async () => {
+  const fn = new Answers();
+  const harness = await open({ fn, isOrdered: false, capacity: 1_000 });
+  harness.processElement('slow');
+  for (let n = 0; n < 5_000; n++) {
+    harness.processElement(`${n}`);
+    fn.give(`${n}`, `${n}`);
+    if (n % 100 === 0) await harness.settle();
+  }
+  expect(await output(harness)).toEqual(Array.from({ length: 5_000 }, (_, n) => `${n}`));
+  const { operator } = await harness.snapshot();
+  expect(operator.find(({ name }) => name === 'in-flight')!.entries).toHaveLength(1);
+  fn.give('slow', 'at last');
+  expect(await output(harness)).toEqual(['at last']);
+});
+
 test('an idle status stays behind the records that came before it', async () => {
   const fn = new Answers();
   const harness = await open({ fn });

@@ -2,46 +2,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PartialCache } from '../../../../operators/async/lookup/partial-cache.ts';
 
-interface Kept {
-  readonly key: number;
-  readonly rows: readonly string[];
-  readonly writtenMs: number;
-  usedMs: number;
-}
-
-/** The same as one list, the least recently used first, searched from the start each time. */
-class Model {
-  readonly #options: { rowsMax: number; writeMs: number; accessMs: number; cachesMissing: boolean };
-  #kept: Kept[] = [];
-
-  constructor(options: { rowsMax: number; writeMs: number; accessMs: number; cachesMissing: boolean }) {
-    this.#options = options;
-  }
-
-  get(key: number, nowMs: number): readonly string[] | undefined {
-    this.#forget(nowMs);
-    const entry = this.#kept.find((kept) => kept.key === key);
-    if (entry === undefined) return undefined;
-    this.#kept = [...this.#kept.filter((kept) => kept !== entry), { ...entry, usedMs: nowMs }];
-    return entry.rows;
-  }
-
-  set(key: number, rows: readonly string[], nowMs: number): void {
-    this.#kept = this.#kept.filter((kept) => kept.key !== key);
-    const { rowsMax, cachesMissing } = this.#options;
-    if ((rows.length === 0 && !cachesMissing) || Math.max(1, rows.length) > rowsMax) return;
-    this.#forget(nowMs);
-    this.#kept.push({ key, rows, writtenMs: nowMs, usedMs: nowMs });
-    const sizeOf = (): number => this.#kept.reduce((sum, kept) => sum + Math.max(1, kept.rows.length), 0);
-    while (sizeOf() > rowsMax) this.#kept.shift();
-  }
-
-  #forget(nowMs: number): void {
-    const { writeMs, accessMs } = this.#options;
-    this.#kept = this.#kept.filter(({ writtenMs, usedMs }) => nowMs < writtenMs + writeMs && nowMs < usedMs + accessMs);
-  }
-}
-
 const limit = fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined });
 const action = fc.record({
   key: fc.integer({ min: 0, max: 6 }),
@@ -49,12 +9,13 @@ const action = fc.record({
   rowCount: fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined }),
   afterMs: fc.integer({ min: 0, max: 6 }),
 });
+const sizeOf = (rows: readonly string[]): number => Math.max(1, rows.length);
 
-test('what is found, and what has gone, is what a plain list says', () => {
+test('what is found is the newest and has not expired; what is not found has, or had to make room', () => {
   fc.assert(
     fc.property(
-      fc.array(action, { maxLength: 60 }),
-      fc.option(fc.integer({ min: 1, max: 10 }), { nil: undefined }),
+      fc.array(action, { maxLength: 80, size: 'max' }),
+      fc.option(fc.integer({ min: 1, max: 24 }), { nil: undefined }),
       limit,
       limit,
       fc.boolean(),
@@ -65,26 +26,35 @@ test('what is found, and what has gone, is what a plain list says', () => {
           { kind: 'partial', maxRows, expireAfterWrite, expireAfterAccess, cacheMissing },
           clock,
         );
-        const model = new Model({
-          rowsMax: maxRows ?? Infinity,
-          writeMs: expireAfterWrite ?? Infinity,
-          accessMs: expireAfterAccess ?? Infinity,
-          cachesMissing: cacheMissing,
-        });
-        // Expired entries take room until they are met; the order of eviction shows only where nothing expires.
-        const isComparable =
-          maxRows === undefined || (expireAfterWrite === undefined && expireAfterAccess === undefined);
+        /** Everything that was ever set, with the largest number of rows that a key has had. */
+        const newest = new Map<
+          number,
+          { rows: readonly string[]; writtenMs: number; usedMs: number; isGone: boolean }
+        >();
+        const sizes = new Map<number, number>();
         for (const [n, { key, rowCount, afterMs }] of actions.entries()) {
           nowMs += afterMs;
-          if (rowCount === undefined) {
-            const found = cache.get(key);
-            const expected = model.get(key, nowMs);
-            if (isComparable) expect(found).toEqual(expected);
-            else if (found !== undefined) expect(found).toEqual(expected);
-          } else {
+          if (rowCount !== undefined) {
             const rows = Array.from({ length: rowCount }, (_, i) => `${n}.${i}`);
             cache.set(key, rows);
-            model.set(key, rows, nowMs);
+            newest.set(key, { rows, writtenMs: nowMs, usedMs: nowMs, isGone: rowCount === 0 && !cacheMissing });
+            sizes.set(key, Math.max(sizes.get(key) ?? 0, sizeOf(rows)));
+          }
+          const found = cache.get(key);
+          const expected = newest.get(key);
+          const hasExpired =
+            expected !== undefined &&
+            (nowMs >= expected.writtenMs + (expireAfterWrite ?? Infinity) ||
+              nowMs >= expected.usedMs + (expireAfterAccess ?? Infinity));
+          if (found === undefined) {
+            const all = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+            const fits = rowCount === undefined ? all <= (maxRows ?? Infinity) : rowCount <= (maxRows ?? Infinity);
+            expect(expected === undefined || expected.isGone || hasExpired || !fits).toBe(true);
+            if (expected !== undefined) expected.isGone = true;
+          } else {
+            expect(found).toEqual(expected!.rows);
+            expect(hasExpired || expected!.isGone).toBe(false);
+            expected!.usedMs = nowMs;
           }
           expect(cache.rowCount).toBeLessThanOrEqual(maxRows ?? Infinity);
         }
@@ -92,4 +62,24 @@ test('what is found, and what has gone, is what a plain list says', () => {
     ),
     { numRuns: 500 },
   );
+});
+
+test('a key that is used again and again stays, while others come by once', () => {
+  const clock = { nowMs: () => 0, monotonicMs: () => 0, cpuMs: () => 0 };
+  const cache = new PartialCache<string>({ kind: 'partial', maxRows: 3 }, clock);
+  cache.set('used', ['row']);
+  for (let n = 0; n < 100; n++) {
+    expect(cache.get('used')).toEqual(['row']);
+    cache.set(n, [`row ${n}`]);
+  }
+  expect(cache.get(99)).toEqual(['row 99']);
+  expect(cache.rowCount).toBe(3);
+});
+
+test('what has expired is let go, although nobody asks for it', () => {
+  let nowMs = 0;
+  const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, cpuMs: () => 0 };
+  const cache = new PartialCache<string>({ kind: 'partial', expireAfterWrite: 10 }, clock);
+  for (; nowMs < 1_000; nowMs++) cache.set(nowMs, ['row']);
+  expect(cache.rowCount).toBe(10);
 });
