@@ -118,6 +118,7 @@ export {
   type ProcessDefinition,
 } from './process/define-process.ts';
 export type { FunctionContext } from './process/function-context.ts';
+export type { OperatorListState } from '../engine/task/operator-state.ts';
 export type { ProcessContext, ProcessTimers, TimerContext } from './process/process-context.ts';
 export { CoProcessFunction, KeyedProcessFunction, ProcessFunction } from './process/process-function.ts';
 export {

@@ -3,12 +3,24 @@ import { UserError } from '../base/errors.ts';
 /** Longest uid: with what is added it must fit into the name of a file. */
 export const UID_BYTES_MAX = 120;
 
+/** What nodes without a uid are called in snapshots and messages. They keep no state. */
+const PLACEHOLDER = /^node-\d+$/;
+
+export function isPlaceholderUid(uid: string): boolean {
+  return PLACEHOLDER.test(uid);
+}
+
 /**
  * Checks a uid as the job gives it.
  *
- * @throws UserError JOB_DEFINITION for an empty one, a long one, or control characters in it.
+ * @throws UserError JOB_DEFINITION for an empty one, a long one, one with control characters, or `node-<number>`.
  */
 export function checkUid(uid: string, name: string): void {
+  if (isPlaceholderUid(uid)) {
+    throw new UserError('JOB_DEFINITION', `the uid of '${name}': ${uid} stands for an operator without a uid`, {
+      hint: 'Choose a name that says what the operator does.',
+    });
+  }
   const bytes = Buffer.byteLength(encodeURIComponent(uid.toWellFormed()));
   // eslint-disable-next-line no-control-regex
   const isBad = uid === '' || bytes > UID_BYTES_MAX || /[\u0000-\u001f\u007f]/.test(uid) || !uid.isWellFormed();

@@ -3,6 +3,7 @@ import { UserError } from '../base/errors.ts';
 import { decoderOf } from '../../state/keyed/create-slot-codec.ts';
 import { incompatibleState, shownSchema } from '../../state/keyed/state-fit.ts';
 import type { OperatorStateSnapshot } from '../checkpoint/manifest.ts';
+import { isPlaceholderUid } from '../graph/uid.ts';
 import type {
   BroadcastState,
   BroadcastStateDescriptor,
@@ -101,6 +102,11 @@ export class MemoryOperatorStateBackend implements OperatorStateBackend {
   }
 
   #register(state: RegisteredState): void {
+    if (isPlaceholderUid(this.#operatorUid)) {
+      throw new UserError('JOB_DEFINITION', `the operator state '${state.name}' belongs to an operator without a uid`, {
+        hint: "Give the operator { uid: '...' }: the uid is how a checkpoint finds its state again.",
+      });
+    }
     if (this.#states.has(state.name)) {
       throw new UserError(
         'JOB_DEFINITION',

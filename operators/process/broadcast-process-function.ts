@@ -85,6 +85,8 @@ export interface KeyedBroadcastProcessLogic<
   processElement(value: IN, context: ReadOnlyBroadcastContext<K, S, BS>, out: Collector<OUT>): void;
   processBroadcastElement(value: BIN, context: KeyedBroadcastContext<K, S, BS>, out: Collector<OUT>): void;
   onTimer?(timestampMs: number, context: BroadcastTimerContext<K, S, BS>, out: Collector<OUT>): void;
+  /** A checkpoint is being taken: put what is held in fields into the operator state declared in `open`. */
+  snapshotState?(checkpointId: number): void;
   close?(): void;
 }
 
@@ -94,6 +96,8 @@ export interface BroadcastProcessLogic<IN, BIN, OUT, BS extends BroadcastStateSp
   open?(context: FunctionContext): void;
   processElement(value: IN, context: ReadOnlyContext<BS>, out: Collector<OUT>): void;
   processBroadcastElement(value: BIN, context: BroadcastContext<BS>, out: Collector<OUT>): void;
+  /** A checkpoint is being taken: put what is held in fields into the operator state declared in `open`. */
+  snapshotState?(checkpointId: number): void;
   close?(): void;
 }
 
@@ -114,6 +118,7 @@ export abstract class KeyedBroadcastProcessFunction<
     out: Collector<OUT>,
   ): void;
   onTimer(_timestampMs: number, _context: BroadcastTimerContext<K, NoState, BS>, _out: Collector<OUT>): void {}
+  snapshotState(_checkpointId: number): void {}
   close(): void {}
 }
 
@@ -127,6 +132,7 @@ export abstract class BroadcastProcessFunction<
   open(_context: FunctionContext): void {}
   abstract processElement(value: IN, context: ReadOnlyContext<BS>, out: Collector<OUT>): void;
   abstract processBroadcastElement(value: BIN, context: BroadcastContext<BS>, out: Collector<OUT>): void;
+  snapshotState(_checkpointId: number): void {}
   close(): void {}
 }
 

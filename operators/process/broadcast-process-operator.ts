@@ -67,6 +67,10 @@ export class BroadcastProcessOperator<K extends Key, IN, BIN, OUT> extends Strea
     this.#onTimer(timestampMs, 'processingTime', NO_TIMESTAMP);
   }
 
+  override snapshotState(checkpointId: number): void {
+    this.#logic.snapshotState?.(checkpointId);
+  }
+
   override close(): void {
     this.#logic.close?.();
   }

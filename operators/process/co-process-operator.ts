@@ -46,6 +46,10 @@ export class CoProcessOperator<K extends Key, IN1, IN2, OUT> extends StreamOpera
     this.#onTimer(timestampMs, 'processingTime', NO_TIMESTAMP);
   }
 
+  override snapshotState(checkpointId: number): void {
+    this.#logic.snapshotState?.(checkpointId);
+  }
+
   override close(): void {
     this.#logic.close?.();
   }

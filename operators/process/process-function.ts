@@ -10,6 +10,8 @@ export interface ProcessLogic<K extends Key, IN, OUT, S extends StateSpecs = Sta
   open?(context: FunctionContext): void;
   processElement(value: IN, context: ProcessContext<K, S>, out: Collector<OUT>): void;
   onTimer?(timestampMs: number, context: TimerContext<K, S>, out: Collector<OUT>): void;
+  /** A checkpoint is being taken: put what is held in fields into the operator state declared in `open`. */
+  snapshotState?(checkpointId: number): void;
   close?(): void;
 }
 
@@ -20,6 +22,8 @@ export interface CoProcessLogic<K extends Key, IN1, IN2, OUT, S extends StateSpe
   processElement1(value: IN1, context: ProcessContext<K, S>, out: Collector<OUT>): void;
   processElement2(value: IN2, context: ProcessContext<K, S>, out: Collector<OUT>): void;
   onTimer?(timestampMs: number, context: TimerContext<K, S>, out: Collector<OUT>): void;
+  /** A checkpoint is being taken: put what is held in fields into the operator state declared in `open`. */
+  snapshotState?(checkpointId: number): void;
   close?(): void;
 }
 
@@ -27,6 +31,7 @@ export interface CoProcessLogic<K extends Key, IN1, IN2, OUT, S extends StateSpe
 export abstract class ProcessFunction<IN, OUT> implements ProcessLogic<Key, IN, OUT> {
   open(_context: FunctionContext): void {}
   abstract processElement(value: IN, context: ProcessContext, out: Collector<OUT>): void;
+  snapshotState(_checkpointId: number): void {}
   close(): void {}
 }
 
@@ -35,6 +40,7 @@ export abstract class KeyedProcessFunction<K extends Key, IN, OUT> implements Pr
   open(_context: FunctionContext): void {}
   abstract processElement(value: IN, context: ProcessContext<K>, out: Collector<OUT>): void;
   onTimer(_timestampMs: number, _context: TimerContext<K>, _out: Collector<OUT>): void {}
+  snapshotState(_checkpointId: number): void {}
   close(): void {}
 }
 
@@ -49,5 +55,6 @@ export abstract class CoProcessFunction<IN1, IN2, OUT, K extends Key = Key> impl
   abstract processElement1(value: IN1, context: ProcessContext<K>, out: Collector<OUT>): void;
   abstract processElement2(value: IN2, context: ProcessContext<K>, out: Collector<OUT>): void;
   onTimer(_timestampMs: number, _context: TimerContext<K>, _out: Collector<OUT>): void {}
+  snapshotState(_checkpointId: number): void {}
   close(): void {}
 }

@@ -47,6 +47,10 @@ export class ProcessOperator<K extends Key, IN, OUT> extends StreamOperator<OUT>
     this.#onTimer(timestampMs, 'processingTime', NO_TIMESTAMP);
   }
 
+  override snapshotState(checkpointId: number): void {
+    this.#logic.snapshotState?.(checkpointId);
+  }
+
   override close(): void {
     this.#logic.close?.();
   }
