@@ -138,10 +138,19 @@ export { WindowedStream, type WindowFunction, type WindowOptions } from './windo
 
 export type { CoGroup, TaggedRow } from './window/co-group-contents.ts';
 export { ContinuousEventTimeTrigger } from './window/continuous-event-time-trigger.ts';
+export { ContinuousProcessingTimeTrigger } from './window/continuous-processing-time-trigger.ts';
 export { CountTrigger } from './window/count-trigger.ts';
+export { DeltaTrigger } from './window/delta-trigger.ts';
 export { EndOfStreamTrigger } from './window/end-of-stream-trigger.ts';
 export { EventTimeTrigger } from './window/event-time-trigger.ts';
-export { Evictor, type TimestampedValue, countEvictor, deltaEvictor, timeEvictor } from './window/evictor.ts';
+export {
+  Evictor,
+  type EvictorContext,
+  type TimestampedValue,
+  countEvictor,
+  deltaEvictor,
+  timeEvictor,
+} from './window/evictor.ts';
 export {
   SlidingEventTimeWindows,
   SlidingProcessingTimeWindows,
@@ -150,6 +159,7 @@ export {
 } from './window/fixed-windows.ts';
 export { GlobalWindows } from './window/global-windows.ts';
 export { NeverTrigger } from './window/never-trigger.ts';
+export { ProcessingTimeoutTrigger, type ProcessingTimeoutOptions } from './window/processing-timeout-trigger.ts';
 export { ProcessingTimeTrigger } from './window/processing-time-trigger.ts';
 export { PurgingTrigger } from './window/purging-trigger.ts';
 export { EventTimeSessionWindows, ProcessingTimeSessionWindows } from './window/session-windows.ts';

@@ -1,5 +1,6 @@
 import { UserError } from '../../engine/base/errors.ts';
 import { type Duration, durationMs } from '../../engine/time/duration.ts';
+import { MAX_TIMESTAMP_MS } from '../../engine/time/timestamps.ts';
 import { long } from '../../state/schema/scalars.ts';
 import { reducingState } from '../process/state-spec.ts';
 import { CONTINUE, FIRE, type OnMergeContext, Trigger, type TriggerContext, type TriggerResult } from './trigger.ts';
@@ -59,7 +60,10 @@ export class ContinuousEventTimeTrigger extends Trigger<unknown, Window, States>
   }
 
   #registerNext(fromMs: number, window: Window, context: TriggerContext<States>): void {
-    const nextFireMs = Math.min(fromMs + this.#intervalMs, window.maxTimestampMs);
+    const { maxTimestampMs } = window;
+    // At the end of the input a window without end fires once more, not for every interval until the end of time.
+    const isOver = maxTimestampMs === MAX_TIMESTAMP_MS && context.currentWatermarkMs === MAX_TIMESTAMP_MS;
+    const nextFireMs = isOver ? maxTimestampMs : Math.min(fromMs + this.#intervalMs, maxTimestampMs);
     context.state.nextFireMs.add(nextFireMs);
     context.registerEventTimeTimer(nextFireMs);
   }

@@ -8,15 +8,29 @@ export interface TimestampedValue<T> {
   readonly timestampMs: number;
 }
 
+/** The clocks, as an evictor sees them. */
+export interface EvictorContext {
+  readonly currentWatermarkMs: number;
+  readonly currentProcessingTimeMs: number;
+}
+
 /** Takes elements out of a window before, after, or around its function. Needs all elements, so nothing is aggregated ahead. */
 export abstract class Evictor<T = unknown, W extends Window = Window> {
   /** @returns the elements to keep, in order. */
-  evictBefore(elements: readonly TimestampedValue<T>[], _window: W): readonly TimestampedValue<T>[] {
+  evictBefore(
+    elements: readonly TimestampedValue<T>[],
+    _window: W,
+    _context: EvictorContext,
+  ): readonly TimestampedValue<T>[] {
     return elements;
   }
 
   /** @returns the elements to keep, in order. */
-  evictAfter(elements: readonly TimestampedValue<T>[], _window: W): readonly TimestampedValue<T>[] {
+  evictAfter(
+    elements: readonly TimestampedValue<T>[],
+    _window: W,
+    _context: EvictorContext,
+  ): readonly TimestampedValue<T>[] {
     return elements;
   }
 }

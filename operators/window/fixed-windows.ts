@@ -25,7 +25,6 @@ export abstract class FixedWindows extends WindowAssigner<unknown, TimeWindow> {
   readonly slideMs: number;
   readonly stagger: WindowStagger;
   readonly #offsetMs: number;
-  #staggerOffsetMs: number | undefined;
 
   constructor({ sizeMs, slideMs, offsetMs, stagger }: FixedWindowsOptions) {
     super();
@@ -53,10 +52,11 @@ export abstract class FixedWindows extends WindowAssigner<unknown, TimeWindow> {
     this.#offsetMs = offsetMs;
   }
 
-  /** The offset with the stagger, which the first call fixes. */
+  /** The offset with the stagger, which a subtask's first call fixes. */
   offsetMs(context: WindowAssignerContext): number {
-    this.#staggerOffsetMs ??= staggerOffsetMs(this.stagger, this.slideMs, context);
-    return (this.#offsetMs + this.#staggerOffsetMs) % this.slideMs;
+    if (this.stagger === 'aligned') return this.#offsetMs;
+    context.staggerOffsetMs ??= staggerOffsetMs(this.stagger, this.slideMs, context);
+    return (this.#offsetMs + context.staggerOffsetMs) % this.slideMs;
   }
 
   /** The windows of a time, the latest first. */

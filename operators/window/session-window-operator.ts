@@ -1,4 +1,3 @@
-import type { OperatorListState } from '../../engine/task/operator-state.ts';
 import type { OutputTag } from '../../engine/task/output-tag.ts';
 import type { RowKind } from '../../engine/task/row-kind.ts';
 import { StreamOperator } from '../../engine/task/stream-operator.ts';
@@ -7,13 +6,14 @@ import { type Key, VOID_NAMESPACE } from '../../state/keyed/key.ts';
 import type { ValueState } from '../../state/keyed/state.ts';
 import { array } from '../../state/schema/collections.ts';
 import { record } from '../../state/schema/record.ts';
-import { long } from '../../state/schema/scalars.ts';
+import { boolean, long } from '../../state/schema/scalars.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import { TimestampedCollector } from '../process/collector.ts';
 import { FunctionContext } from '../process/function-context.ts';
 import type { AggregateFunction } from '../process/state-spec.ts';
 import { LateRecords } from './late-records.ts';
-import type { EventTimeSessionWindows } from './session-windows.ts';
+import { type EventTimeSessionWindows, sessionEndMs } from './session-windows.ts';
+import { keepWindowLayout } from './window-layout.ts';
 import { requireTimestamp } from './window-assigner.ts';
 import { OperatorWindowContext } from './window-contexts.ts';
 import type { WindowLogic } from './window-function.ts';
@@ -31,6 +31,8 @@ export interface SessionWindowOptions<T, ACC, R, OUT> {
 interface Session<ACC> {
   startMs: number;
   endMs: number;
+  /** It has ended and is kept for its lateness only. */
+  hasFired: boolean;
   accumulator: ACC;
 }
 
@@ -51,9 +53,6 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   readonly #collector = new TimestampedCollector<OUT>();
   #sessions: ValueState<Session<ACC>[]> = undefined as never;
   #functionContext: OperatorWindowContext<TimeWindow> = undefined as never;
-  #watermarks: OperatorListState<number> = undefined as never;
-  /** What had fired before a restore, after which watermarks start anew. */
-  #restoredWatermarkMs = -Infinity;
 
   constructor(options: SessionWindowOptions<T, ACC, R, OUT>) {
     super();
@@ -66,13 +65,12 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
 
   override open(): void {
     const accumulator = this.#aggregate.accumulatorSchema;
-    const session = record('tidemark.Session', { startMs: long(), endMs: long(), accumulator });
+    const session = record('tidemark.Session', { startMs: long(), endMs: long(), hasFired: boolean(), accumulator });
     const schema = array(session) as unknown as Schema<Session<ACC>[]>;
     this.#collector.output = this.output;
     this.#late.open(this.context);
+    keepWindowLayout(this.context, 'event-time sessions, one list of them per key');
     this.#sessions = this.context.keyedState.state({ kind: 'value', name: 'window-sessions', schema });
-    this.#watermarks = this.context.operatorState.unionListState({ name: 'window-watermark', schema: long() });
-    this.#restoredWatermarkMs = Math.max(-Infinity, ...this.#watermarks.get());
     this.#functionContext = new OperatorWindowContext(this.context, undefined, this.#logic?.globalState);
     this.#logic?.open?.(new FunctionContext(this.context));
   }
@@ -80,19 +78,20 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
     requireTimestamp(timestampMs);
     const watermarkMs = this.context.timers.currentWatermarkMs();
-    const endMs = timestampMs + this.#assigner.gapMsOf(value as T);
+    const endMs = sessionEndMs(timestampMs, this.#assigner.gapMsOf(value as T));
     const sessions = this.#sessions.value();
     const index = sessions === undefined ? -1 : firstTouched(sessions, timestampMs, endMs);
     if (sessions !== undefined && index >= 0) {
       const session = sessions[index]!;
-      const hasEnded = session.endMs - 1 <= watermarkMs || session.endMs - 1 <= this.#restoredWatermarkMs;
+      const { hasFired } = session;
       this.#extend(sessions, index, timestampMs, endMs);
       session.accumulator = this.#aggregate.add(session.accumulator, value as T);
-      this.#sessions.update(sessions);
       const lastMs = session.endMs - 1;
-      if (lastMs <= watermarkMs) this.#emit(session);
-      // One that was kept for its lateness only, its end behind it: it will end once more.
-      else if (hasEnded) this.#registerTimer(lastMs);
+      session.hasFired = lastMs <= watermarkMs;
+      this.#sessions.update(sessions);
+      if (session.hasFired) this.#emit(session);
+      // One that was kept for its lateness only will end once more.
+      else if (hasFired) this.#registerTimer(lastMs);
     } else if (endMs - 1 + this.#latenessMs <= watermarkMs) {
       if (timestampMs + this.#latenessMs <= watermarkMs) this.#late.collect(value as T, timestampMs, kind);
     } else {
@@ -104,24 +103,25 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     const sessions = this.#sessions.value();
     if (sessions === undefined) return;
     let keptCount = 0;
+    let hasChanged = false;
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i]!;
-      if (session.endMs - 1 === timestampMs) this.#emit(session);
+      if (!session.hasFired && session.endMs - 1 === timestampMs) {
+        this.#emit(session);
+        session.hasFired = true;
+        hasChanged = true;
+      }
       if (session.endMs - 1 + this.#latenessMs > timestampMs) sessions[keptCount++] = session;
     }
     if (keptCount === 0) {
       this.#sessions.clear();
       return;
     }
-    if (keptCount < sessions.length) {
+    if (hasChanged || keptCount < sessions.length) {
       sessions.length = keptCount;
       this.#sessions.update(sessions);
     }
-    this.#registerTimer(this.#nextMs(sessions, timestampMs));
-  }
-
-  override snapshotState(): void {
-    this.#watermarks.update([this.context.timers.currentWatermarkMs()]);
+    this.#registerTimer(this.#nextMs(sessions));
   }
 
   override close(): void {
@@ -131,10 +131,10 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   /** Begins a session that touches no other. */
   #open(sessions: Session<ACC>[] | undefined, startMs: number, endMs: number, value: T, watermarkMs: number): void {
     const aggregate = this.#aggregate;
-    const session = { startMs, endMs, accumulator: aggregate.add(aggregate.createAccumulator(), value) };
-    const doneMs = Math.max(watermarkMs, this.#restoredWatermarkMs);
-    const pendingMs = sessions === undefined ? Infinity : this.#nextMs(sessions, doneMs);
-    const nextMs = endMs - 1 > watermarkMs ? endMs - 1 : endMs - 1 + this.#latenessMs;
+    const hasFired = endMs - 1 <= watermarkMs;
+    const session = { startMs, endMs, hasFired, accumulator: aggregate.add(aggregate.createAccumulator(), value) };
+    const pendingMs = sessions === undefined ? Infinity : this.#nextMs(sessions);
+    const nextMs = this.#dueMs(session);
     if (nextMs < pendingMs) this.#registerTimer(nextMs);
     if (sessions === undefined) {
       this.#sessions.update([session]);
@@ -144,7 +144,7 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
       sessions.splice(at, 0, session);
       this.#sessions.update(sessions);
     }
-    if (endMs - 1 <= watermarkMs) this.#emit(session);
+    if (hasFired) this.#emit(session);
   }
 
   /** Lets a session grow, and takes in those after it that it now touches. */
@@ -162,15 +162,19 @@ export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     if (next > index + 1) sessions.splice(index + 1, next - index - 1);
   }
 
-  /** The next time something has to be done, everything up to `doneMs` being done: a session ends, or is dropped. */
-  #nextMs(sessions: readonly Session<ACC>[], doneMs: number): number {
+  /** The next time something has to be done for any of them. */
+  #nextMs(sessions: readonly Session<ACC>[]): number {
     let nextMs = Infinity;
     for (let i = 0; i < sessions.length; i++) {
-      const lastMs = sessions[i]!.endMs - 1;
-      const mineMs = lastMs > doneMs ? lastMs : lastMs + this.#latenessMs;
-      if (mineMs < nextMs) nextMs = mineMs;
+      const dueMs = this.#dueMs(sessions[i]!);
+      if (dueMs < nextMs) nextMs = dueMs;
     }
     return nextMs;
+  }
+
+  /** When a session ends; when it has ended, when it is dropped. */
+  #dueMs({ endMs, hasFired }: Session<ACC>): number {
+    return hasFired ? endMs - 1 + this.#latenessMs : endMs - 1;
   }
 
   #registerTimer(timestampMs: number): void {

@@ -1,5 +1,6 @@
 import { UserError } from '../../engine/base/errors.ts';
 import { type Duration, durationMs } from '../../engine/time/duration.ts';
+import { MAX_TIMESTAMP_MS } from '../../engine/time/timestamps.ts';
 import type { Namespace } from '../../state/keyed/key.ts';
 import { EventTimeTrigger } from './event-time-trigger.ts';
 import { mergeTimeWindows } from './merge-time-windows.ts';
@@ -54,7 +55,7 @@ export class EventTimeSessionWindows<T = unknown> extends SessionWindows<T> {
 
   assignWindows(value: T, timestampMs: number): readonly TimeWindow[] {
     requireTimestamp(timestampMs);
-    return [new TimeWindow(timestampMs, timestampMs + this.gapMsOf(value))];
+    return [new TimeWindow(timestampMs, sessionEndMs(timestampMs, this.gapMsOf(value)))];
   }
 
   gapMsOf(value: T): number {
@@ -85,12 +86,17 @@ export class ProcessingTimeSessionWindows<T = unknown> extends SessionWindows<T>
 
   assignWindows(value: T, _timestampMs: number, context: WindowAssignerContext): readonly TimeWindow[] {
     const nowMs = context.currentProcessingTimeMs();
-    return [new TimeWindow(nowMs, nowMs + checkedGapMs(this.#gapOf(value)))];
+    return [new TimeWindow(nowMs, sessionEndMs(nowMs, checkedGapMs(this.#gapOf(value))))];
   }
 
   defaultTrigger(): Trigger<T, TimeWindow> {
     return ProcessingTimeTrigger.create();
   }
+}
+
+/** End of a session after its last record, exclusive; at most just behind the largest timestamp. */
+export function sessionEndMs(timestampMs: number, gapMs: number): number {
+  return Math.min(timestampMs + gapMs, MAX_TIMESTAMP_MS + 1);
 }
 
 function checkedGapMs(gapMs: number): number {

@@ -12,9 +12,10 @@ import { FunctionContext } from '../process/function-context.ts';
 import type { AggregateFunction } from '../process/state-spec.ts';
 import type { FixedEventTimeWindows } from './fixed-windows.ts';
 import { LateRecords } from './late-records.ts';
-import { requireTimestamp } from './window-assigner.ts';
-import { OperatorWindowContext } from './window-contexts.ts';
+import { requireTimestamp, type WindowAssignerContext } from './window-assigner.ts';
+import { OperatorAssignerContext, OperatorWindowContext } from './window-contexts.ts';
 import type { WindowLogic } from './window-function.ts';
+import { keepWindowLayout } from './window-layout.ts';
 import { TimeWindow, windowStartMs } from './window.ts';
 
 export interface SlicedWindowOptions<T, ACC, R, OUT> {
@@ -47,16 +48,14 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   readonly #sliceMs: number;
   readonly #late: LateRecords<T>;
   readonly #collector = new TimestampedCollector<OUT>();
-  readonly #assignerContext = {
-    currentProcessingTimeMs: () => this.context.timers.currentProcessingTimeMs(),
-    random: () => this.context.environment.random.next(),
-  };
+  #assignerContext: WindowAssignerContext = undefined as never;
   #slices: ValueState<ACC> & NamespacedState = undefined as never;
   #functionContext: OperatorWindowContext<TimeWindow> = undefined as never;
   #watermarks: OperatorListState<number> = undefined as never;
   #offsetMs = Number.NaN;
-  /** What had fired and been cleared before a restore, after which watermarks start anew. */
+  /** What had fired and been cleared before a restore, after which watermarks start anew; or before one fell. */
   #restoredWatermarkMs = -Infinity;
+  #lastWatermarkMs = -Infinity;
 
   constructor(options: SlicedWindowOptions<T, ACC, R, OUT>) {
     super();
@@ -77,7 +76,12 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
 
   override open(): void {
     this.#collector.output = this.output;
+    this.#assignerContext = new OperatorAssignerContext(this.context);
     this.#late.open(this.context);
+    keepWindowLayout(
+      this.context,
+      `event-time windows of ${this.#sizeMs} ms every ${this.#slideMs} ms, kept in slices`,
+    );
     this.#slices = this.context.keyedState.state({
       kind: 'value',
       name: 'window-slices',
@@ -96,7 +100,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     const watermarkMs = this.context.timers.currentWatermarkMs();
     // The last window that holds the record; with its slice it is the last that needs it.
     const lastMs = windowStartMs(timestampMs, this.#offsetMs, this.#slideMs);
-    const lastEndMs = lastMs + this.#sizeMs - 1;
+    const lastEndMs = this.#endOf(lastMs);
     if (Math.min(lastEndMs + this.#latenessMs, MAX_TIMESTAMP_MS) <= watermarkMs) {
       this.#late.collect(value as T, timestampMs, kind);
       return;
@@ -104,13 +108,13 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     const sliceMs =
       this.#sliceMs === this.#slideMs ? lastMs : windowStartMs(timestampMs, this.#offsetMs, this.#sliceMs);
     let firstMs = this.#firstWindowMs(sliceMs, lastMs);
-    if (firstMs + this.#sizeMs - 1 <= this.#restoredWatermarkMs) {
+    if (this.#endOf(firstMs) <= this.#restoredWatermarkMs) {
       firstMs = this.#reopen(value as T, firstMs, lastMs, watermarkMs);
       if (firstMs > lastMs) return;
     }
     const isNew = this.#add(sliceMs, value as T);
     if (isNew) this.#onNewSlice(firstMs, lastMs, Math.max(watermarkMs, this.#restoredWatermarkMs));
-    if (firstMs + this.#sizeMs - 1 <= watermarkMs) this.#fireLate(firstMs, lastMs, watermarkMs);
+    if (this.#endOf(firstMs) <= watermarkMs) this.#fireLate(firstMs, lastMs, watermarkMs);
   }
 
   override onEventTimeTimer(timestampMs: number, namespace: Namespace): void {
@@ -119,8 +123,14 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
       return;
     }
     const windowMs = namespace;
-    if (timestampMs === windowMs + this.#sizeMs - 1) this.#onWindowEnd(windowMs);
+    if (timestampMs === this.#endOf(windowMs)) this.#onWindowEnd(windowMs);
     else this.#clearSlicesOf(windowMs);
+  }
+
+  override processWatermark(watermarkMs: number): void {
+    if (watermarkMs < this.#lastWatermarkMs)
+      this.#restoredWatermarkMs = Math.max(this.#restoredWatermarkMs, this.#lastWatermarkMs);
+    this.#lastWatermarkMs = watermarkMs;
   }
 
   override snapshotState(): void {
@@ -151,7 +161,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   /** Sets the timer of the earliest window of a new slice that has not ended. */
   #onNewSlice(firstMs: number, lastMs: number, watermarkMs: number): void {
     for (let windowMs = firstMs; windowMs <= lastMs; windowMs += this.#slideMs) {
-      const endMs = windowMs + this.#sizeMs - 1;
+      const endMs = this.#endOf(windowMs);
       if (endMs <= watermarkMs) continue;
       this.context.timers.registerEventTimeTimer(windowMs, endMs);
       return;
@@ -162,7 +172,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   /** A record behind the end of windows that are still kept: they fire again at once, the latest first. */
   #fireLate(firstMs: number, lastMs: number, watermarkMs: number): void {
     for (let windowMs = lastMs; windowMs >= firstMs; windowMs -= this.#slideMs) {
-      const endMs = windowMs + this.#sizeMs - 1;
+      const endMs = this.#endOf(windowMs);
       if (endMs <= watermarkMs && endMs + this.#latenessMs > watermarkMs) this.#fire(windowMs);
     }
   }
@@ -173,9 +183,9 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     else if (this.#hasSlices(windowMs, windowMs + this.#slideMs)) this.#registerCleanup(windowMs);
     const nextMs = windowMs + this.#slideMs;
     // One that had ended before a restore fires again only for a record that came after it.
-    if (nextMs + this.#sizeMs - 1 <= this.#restoredWatermarkMs) return;
+    if (this.#endOf(nextMs) <= this.#restoredWatermarkMs) return;
     if (this.#slideMs === this.#sizeMs || !this.#hasSlices(nextMs, windowMs + this.#sizeMs)) return;
-    this.context.timers.registerEventTimeTimer(nextMs, nextMs + this.#sizeMs - 1);
+    this.context.timers.registerEventTimeTimer(nextMs, this.#endOf(nextMs));
   }
 
   /**
@@ -186,8 +196,8 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
    */
   #reopen(value: T, firstMs: number, lastMs: number, watermarkMs: number): number {
     let windowMs = firstMs;
-    for (; windowMs <= lastMs && windowMs + this.#sizeMs - 1 <= this.#restoredWatermarkMs; windowMs += this.#slideMs) {
-      const endMs = windowMs + this.#sizeMs - 1;
+    for (; windowMs <= lastMs && this.#endOf(windowMs) <= this.#restoredWatermarkMs; windowMs += this.#slideMs) {
+      const endMs = this.#endOf(windowMs);
       const isCleared = this.#sliceMs !== this.#sizeMs && endMs + this.#latenessMs <= this.#restoredWatermarkMs;
       if (isCleared) {
         firstMs = windowMs + this.#slideMs;
@@ -200,7 +210,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   }
 
   #addReopened(value: T, windowMs: number, watermarkMs: number): void {
-    const endMs = windowMs + this.#sizeMs - 1;
+    const endMs = this.#endOf(windowMs);
     if (endMs + this.#latenessMs <= watermarkMs) return;
     const namespace = `r${windowMs}`;
     this.#add(namespace, value);
@@ -211,7 +221,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
 
   #onReopenedTimer(timestampMs: number, namespace: string): void {
     const windowMs = Number(namespace.slice(1));
-    const endMs = windowMs + this.#sizeMs - 1;
+    const endMs = this.#endOf(windowMs);
     this.#slices.setNamespace(namespace);
     const accumulator = this.#slices.value();
     if (accumulator !== undefined && timestampMs === endMs) this.#emit(windowMs, accumulator);
@@ -227,7 +237,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
 
   #emit(windowMs: number, accumulator: ACC): void {
     const result = this.#aggregate.getResult(accumulator);
-    this.#collector.timestampMs = windowMs + this.#sizeMs - 1;
+    this.#collector.timestampMs = this.#endOf(windowMs);
     if (this.#logic === undefined) {
       this.#collector.collect(result as unknown as OUT);
       return;
@@ -270,8 +280,14 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     }
   }
 
+  /** The last timestamp of a window; one that reaches beyond the largest timestamp ends there. */
+  #endOf(windowMs: number): number {
+    const endMs = windowMs + this.#sizeMs - 1;
+    return endMs > MAX_TIMESTAMP_MS ? MAX_TIMESTAMP_MS : endMs;
+  }
+
   #registerCleanup(windowMs: number): void {
-    const cleanupMs = windowMs + this.#sizeMs - 1 + this.#latenessMs;
+    const cleanupMs = this.#endOf(windowMs) + this.#latenessMs;
     if (cleanupMs < MAX_TIMESTAMP_MS) this.context.timers.registerEventTimeTimer(windowMs, cleanupMs);
   }
 }

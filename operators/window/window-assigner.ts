@@ -6,6 +6,8 @@ import type { Window } from './window.ts';
 
 /** What an assigner may ask the operator. */
 export interface WindowAssignerContext {
+  /** What the subtask's windows are shifted by; the first record decides. */
+  staggerOffsetMs?: number | undefined;
   currentProcessingTimeMs(): number;
   /** Uniform in [0, 1), from the environment. */
   random(): number;

@@ -1,4 +1,5 @@
 import { hasTimestamp, NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
+import type { TimerService } from '../../engine/task/timer-service.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { AggregatingState, ListState, NamespacedState, ReducingState } from '../../state/keyed/state.ts';
 import { optional } from '../../state/schema/optional.ts';
@@ -6,7 +7,7 @@ import { record } from '../../state/schema/record.ts';
 import { long } from '../../state/schema/scalars.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import { type AggregateFunction, aggregatingDescriptor } from '../process/state-spec.ts';
-import type { Evictor, TimestampedValue } from './evictor.ts';
+import type { Evictor, EvictorContext, TimestampedValue } from './evictor.ts';
 import type { Window } from './window.ts';
 
 /** Name of the contents in checkpoints. */
@@ -14,7 +15,7 @@ const STATE_NAME = 'window-contents';
 
 /** How the records of a window are kept: one by one, or folded into one value. */
 export abstract class WindowContents<T, E, W extends Window = Window> {
-  abstract open(backend: KeyedStateBackend): NamespacedState;
+  abstract open(backend: KeyedStateBackend, timers: TimerService): NamespacedState;
   abstract add(value: T, timestampMs: number): void;
   /** What the window function gets; undefined when the window is empty. */
   abstract elements(window: W): readonly E[] | undefined;
@@ -131,6 +132,7 @@ export class EvictingContents<T, W extends Window> extends WindowContents<T, T, 
   readonly #evictor: Evictor<T, W>;
   #list: ListState<StoredElement<T>> & NamespacedState = undefined as never;
   #elements: readonly TimestampedValue<T>[] = [];
+  #context: OperatorEvictorContext = undefined as never;
 
   constructor(schema: Schema<T>, evictor: Evictor<T, W>) {
     super();
@@ -141,7 +143,8 @@ export class EvictingContents<T, W extends Window> extends WindowContents<T, T, 
     this.#evictor = evictor;
   }
 
-  open(backend: KeyedStateBackend): NamespacedState {
+  open(backend: KeyedStateBackend, timers: TimerService): NamespacedState {
+    this.#context = new OperatorEvictorContext(timers);
     this.#list = backend.state({ kind: 'list', name: STATE_NAME, schema: this.#schema, isNamespaced: true });
     return this.#list;
   }
@@ -154,12 +157,12 @@ export class EvictingContents<T, W extends Window> extends WindowContents<T, T, 
     const kept = this.#list.get();
     if (kept.length === 0) return undefined;
     const all = kept.map(({ value, timestampMs }) => ({ value, timestampMs: timestampMs ?? NO_TIMESTAMP }));
-    this.#elements = this.#evictor.evictBefore(all, window);
+    this.#elements = this.#evictor.evictBefore(all, window, this.#context);
     return this.#elements.map(({ value }) => value);
   }
 
   override afterFire(window: W): void {
-    const kept = this.#evictor.evictAfter(this.#elements, window);
+    const kept = this.#evictor.evictAfter(this.#elements, window, this.#context);
     this.#list.update(kept.map(({ value, timestampMs }) => stored(value, timestampMs)));
     this.#elements = [];
   }
@@ -171,4 +174,20 @@ export class EvictingContents<T, W extends Window> extends WindowContents<T, T, 
 
 function stored<T>(value: T, timestampMs: number): StoredElement<T> {
   return hasTimestamp(timestampMs) ? { timestampMs, value } : { value };
+}
+
+class OperatorEvictorContext implements EvictorContext {
+  readonly #timers: TimerService;
+
+  constructor(timers: TimerService) {
+    this.#timers = timers;
+  }
+
+  get currentWatermarkMs(): number {
+    return this.#timers.currentWatermarkMs();
+  }
+
+  get currentProcessingTimeMs(): number {
+    return this.#timers.currentProcessingTimeMs();
+  }
 }

@@ -8,7 +8,26 @@ import type { StateHandles, StateSpecs } from '../process/state-spec.ts';
 import { NamespacedStates } from './namespaced-states.ts';
 import type { OnMergeContext } from './trigger.ts';
 import type { Window } from './window.ts';
+import type { WindowAssignerContext } from './window-assigner.ts';
 import type { WindowFunctionContext } from './window-function.ts';
+
+/** What an assigner sees of its operator. */
+export class OperatorAssignerContext implements WindowAssignerContext {
+  staggerOffsetMs: number | undefined = undefined;
+  readonly #context: OperatorContext;
+
+  constructor(context: OperatorContext) {
+    this.#context = context;
+  }
+
+  currentProcessingTimeMs(): number {
+    return this.#context.timers.currentProcessingTimeMs();
+  }
+
+  random(): number {
+    return this.#context.environment.random.next();
+  }
+}
 
 /** A trigger's context; the operator moves it from window to window. */
 export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {

@@ -10,12 +10,14 @@ import { TimestampedCollector } from '../process/collector.ts';
 import { FunctionContext } from '../process/function-context.ts';
 import { LateRecords } from './late-records.ts';
 import type { WindowMerge } from './merging-window-set.ts';
+import { FixedWindows } from './fixed-windows.ts';
 import { FIRE, PURGE, type Trigger, type TriggerResult } from './trigger.ts';
 import type { Window } from './window.ts';
-import { MergingWindowAssigner, type WindowAssigner } from './window-assigner.ts';
+import { MergingWindowAssigner, type WindowAssigner, type WindowAssignerContext } from './window-assigner.ts';
 import type { WindowContents } from './window-contents.ts';
-import { OperatorTriggerContext, OperatorWindowContext } from './window-contexts.ts';
+import { OperatorAssignerContext, OperatorTriggerContext, OperatorWindowContext } from './window-contexts.ts';
 import type { WindowLogic } from './window-function.ts';
+import { keepWindowLayout } from './window-layout.ts';
 import { WindowsInFlight } from './windows-in-flight.ts';
 
 export interface WindowOperatorOptions<T, E, OUT, W extends Window> {
@@ -43,10 +45,7 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
   readonly #allowedLatenessMs: number;
   readonly #late: LateRecords<T>;
   readonly #collector = new TimestampedCollector<OUT>();
-  readonly #assignerContext = {
-    currentProcessingTimeMs: () => this.context.timers.currentProcessingTimeMs(),
-    random: () => this.context.environment.random.next(),
-  };
+  #assignerContext: WindowAssignerContext = undefined as never;
   /** Set for windows that merge. */
   #inFlight: WindowsInFlight<W> | undefined;
   #contentsState: NamespacedState = undefined as never;
@@ -66,8 +65,10 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
   override open(): void {
     const { keyedState } = this.context;
     this.#collector.output = this.output;
+    this.#assignerContext = new OperatorAssignerContext(this.context);
     this.#late.open(this.context);
-    this.#contentsState = this.#contents.open(keyedState);
+    keepWindowLayout(this.context, layoutOf(this.#assigner));
+    this.#contentsState = this.#contents.open(keyedState, this.context.timers);
     if (this.#assigner instanceof MergingWindowAssigner)
       this.#inFlight = new WindowsInFlight(keyedState, this.#assigner);
     this.#triggerContext = new OperatorTriggerContext(this.context, this.#trigger.states);
@@ -212,4 +213,13 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
       ? saturatingAdd(window.maxTimestampMs, this.#allowedLatenessMs)
       : window.maxTimestampMs;
   }
+}
+
+/** What the namespaces of an assigner's windows mean. */
+function layoutOf(assigner: WindowAssigner<never, Window>): string {
+  if (assigner instanceof FixedWindows) {
+    const domain = assigner.isEventTime ? 'event' : 'processing';
+    return `${domain}-time windows of ${assigner.sizeMs} ms every ${assigner.slideMs} ms, kept one by one`;
+  }
+  return assigner instanceof MergingWindowAssigner ? 'windows that merge, kept one by one' : 'windows kept one by one';
 }

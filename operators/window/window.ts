@@ -16,8 +16,9 @@ export class TimeWindow implements Window {
     this.endMs = endMs;
   }
 
+  /** At most the largest timestamp: a window that reaches beyond it ends with the input. */
   get maxTimestampMs(): number {
-    return this.endMs - 1;
+    return this.endMs > MAX_TIMESTAMP_MS ? MAX_TIMESTAMP_MS : this.endMs - 1;
   }
 
   /** Whether the windows overlap or touch. */
