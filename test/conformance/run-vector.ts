@@ -21,7 +21,7 @@ import {
   windowIntersects,
   windowStart,
 } from './types/window-assigners.ts';
-import type { Vector } from './vector.ts';
+import { malformation, type Vector } from './vector.ts';
 import type { VectorType } from './observed.ts';
 
 const TYPES: Readonly<Record<string, VectorType>> = {
@@ -53,11 +53,16 @@ export interface VectorResult {
   readonly detail: string;
 }
 
-/** Replays one vector against the engine's own operators, on a kind of keyed state. */
+/**
+ * Replays one vector against the engine's own operators, on a kind of keyed state. Never throws: what goes wrong is the
+ * result.
+ */
 export async function runVector(vector: Vector, backend: TestBackendKind = PAGED_BACKEND): Promise<VectorResult> {
-  const type = vector.operator.type;
-  const create = TYPES[type];
-  if (create === undefined) return { name: vector.name, type, result: 'skip', detail: `type ${type} is not covered` };
+  const malformed = malformation(vector);
+  if (malformed !== undefined) return { ...headOf(vector), result: 'fail', detail: `malformed vector: ${malformed}` };
+  const head = headOf(vector);
+  const create = Object.hasOwn(TYPES, head.type) ? TYPES[head.type] : undefined;
+  if (create === undefined) return { ...head, result: 'skip', detail: `type ${head.type} is not covered` };
   const observed = new Observed();
   try {
     const run = await create(vector, observed, backend);
@@ -68,11 +73,26 @@ export async function runVector(vector: Vector, backend: TestBackendKind = PAGED
     observed.step++;
     await run.end?.();
     await run.close?.();
+    const difference = compare(vector, observed);
+    return { ...head, result: difference === undefined ? 'ok' : 'fail', detail: difference ?? '' };
   } catch (error) {
-    if (error instanceof NotCovered) return { name: vector.name, type, result: 'skip', detail: error.message };
-    const detail = `step ${observed.step}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
-    return { name: vector.name, type, result: 'fail', detail };
+    if (error instanceof NotCovered) return { ...head, result: 'skip', detail: error.message };
+    return { ...head, result: 'fail', detail: `step ${observed.step}: ${traceOf(error)}` };
   }
-  const difference = compare(vector, observed);
-  return { name: vector.name, type, result: difference === undefined ? 'ok' : 'fail', detail: difference ?? '' };
+}
+
+/** Name and type of what may be no vector. */
+export function headOf(vector: unknown): Pick<VectorResult, 'name' | 'type'> {
+  const { name, operator } = (vector ?? {}) as Partial<Vector>;
+  return {
+    name: typeof name === 'string' ? name : '(without name)',
+    type: typeof operator?.type === 'string' ? operator.type : '(without type)',
+  };
+}
+
+/** The error and where it came from, in one line. */
+function traceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const [place = ''] = /^ +at .*$/m.exec(error.stack ?? '') ?? [];
+  return `${error.name}: ${error.message.replaceAll('\n', ' ')} ${place.trim()}`;
 }
