@@ -86,7 +86,7 @@ export type { PatternMatch } from './cep/pattern-match.ts';
 export type { MatchContext, PatternProcessFunction } from './cep/pattern-process-function.ts';
 export type { WithinType } from './cep/stage.ts';
 export { type PatternOptions, PatternStream } from './pattern-stream.ts';
-export { KeyedStream } from './keyed-stream.ts';
+export { KeyedStream, type ReduceOptions } from './keyed-stream.ts';
 export {
   BroadcastProcessFunction,
   KeyedBroadcastProcessFunction,
@@ -131,6 +131,7 @@ export {
   reducingState,
   valueState,
 } from './process/state-spec.ts';
+export type { NumericField, OrderedField } from './process/rolling.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 export type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
 export { TemporalJoin } from './temporal-joined-streams.ts';

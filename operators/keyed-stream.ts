@@ -13,6 +13,7 @@ import type { ProcessDefinition } from './process/define-process.ts';
 import type { ProcessLogic } from './process/process-function.ts';
 import { ProcessOperator } from './process/process-operator.ts';
 import { ReduceOperator } from './process/reduce-operator.ts';
+import { maxBy, maxOf, minBy, minOf, type NumericField, type OrderedField, sumOf } from './process/rolling.ts';
 import type { StateSpecs } from './process/state-spec.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
 import { TemporalJoin } from './temporal-joined-streams.ts';
@@ -21,6 +22,11 @@ import { GlobalWindows } from './window/global-windows.ts';
 import type { GlobalWindow, Window } from './window/window.ts';
 import type { WindowAssigner } from './window/window-assigner.ts';
 import { WindowedStream } from './windowed-stream.ts';
+
+export interface ReduceOptions<T> extends StatefulOperatorOptions {
+  /** How a record is stored. */
+  readonly schema: Schema<T>;
+}
 
 /** A stream whose records meet, by key, in one place: operators on it keep state and timers per key. */
 export class KeyedStream<T, K extends Key> {
@@ -52,16 +58,36 @@ export class KeyedStream<T, K extends Key> {
   }
 
   /** Reduces all records of a key to one and emits it after every record. `schema` is how it is stored. */
-  reduce(
-    reduce: (accumulated: T, value: T) => T,
-    options: StatefulOperatorOptions & { readonly schema: Schema<T> },
-  ): DataStream<T> {
+  reduce(reduce: (accumulated: T, value: T) => T, options: ReduceOptions<T>): DataStream<T> {
     return this.stream.transform({
       kind: 'reduce',
       options,
       isStateful: true,
       factory: () => new ReduceOperator(reduce, options.schema),
     });
+  }
+
+  /** The records of a key so far with a field added up, after every record; the other fields are those of the first one. */
+  sum(field: NumericField<T>, options: ReduceOptions<T>): DataStream<T> {
+    return this.reduce(sumOf(field), options);
+  }
+
+  /** The smallest value of a field so far, after every record; the other fields are those of the first one. */
+  min(field: OrderedField<T>, options: ReduceOptions<T>): DataStream<T> {
+    return this.reduce(minOf(field), options);
+  }
+
+  max(field: OrderedField<T>, options: ReduceOptions<T>): DataStream<T> {
+    return this.reduce(maxOf(field), options);
+  }
+
+  /** The record with the smallest value of a field so far, after every record; of equal ones the first. */
+  minBy(field: OrderedField<T>, options: ReduceOptions<T>): DataStream<T> {
+    return this.reduce(minBy(field), options);
+  }
+
+  maxBy(field: OrderedField<T>, options: ReduceOptions<T>): DataStream<T> {
+    return this.reduce(maxBy(field), options);
   }
 
   /** Cuts the records of a key into windows. */

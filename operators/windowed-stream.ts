@@ -4,6 +4,7 @@ import { type Duration, durationMs } from '../engine/time/duration.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
 import type { DataStream } from './data-stream.ts';
+import { maxBy, maxOf, minBy, minOf, type NumericField, type OrderedField, sumOf } from './process/rolling.ts';
 import type { AggregateFunction, StateSpecs } from './process/state-spec.ts';
 import type { StatefulOperatorOptions } from './stream-graph-builder.ts';
 import { createWindowOperator, type WindowAccumulation } from './window/create-window-operator.ts';
@@ -93,6 +94,29 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     const windowFunction =
       options === undefined ? undefined : (windowFunctionOrOptions as WindowFunction<K, T, OUT, W>);
     return this.#apply({ kind: 'reduce', schema: settled.schema, reduce }, windowFunction, settled, 'window-reduce');
+  }
+
+  /** A field of the window's records added up; the other fields are those of the first one. */
+  sum(field: NumericField<T>, options: WindowOptions<T>): DataStream<T> {
+    return this.reduce(sumOf(field), options);
+  }
+
+  /** The smallest value of a field in the window; the other fields are those of the first record. */
+  min(field: OrderedField<T>, options: WindowOptions<T>): DataStream<T> {
+    return this.reduce(minOf(field), options);
+  }
+
+  max(field: OrderedField<T>, options: WindowOptions<T>): DataStream<T> {
+    return this.reduce(maxOf(field), options);
+  }
+
+  /** The record of the window with the smallest value of a field; of equal ones the first. */
+  minBy(field: OrderedField<T>, options: WindowOptions<T>): DataStream<T> {
+    return this.reduce(minBy(field), options);
+  }
+
+  maxBy(field: OrderedField<T>, options: WindowOptions<T>): DataStream<T> {
+    return this.reduce(maxBy(field), options);
   }
 
   /** Folds the records of a window into an accumulator, as they come, and emits its result. */
