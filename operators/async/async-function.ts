@@ -1,7 +1,7 @@
 import type { RowKind } from '../../engine/task/row-kind.ts';
 import type { FunctionContext } from '../process/function-context.ts';
 
-/** What an async function is told about the record. */
+/** What an async function is told about the record. Holds until its results are there. */
 export interface AsyncContext {
   /** Aborts when the record times out and when the operator closes: hand it to what the answer comes from. */
   readonly signal: AbortSignal;

@@ -4,9 +4,9 @@ import type { Fifo } from './fifo.ts';
 
 /** A record in the hands of an async function, from its first attempt until its results have gone out. */
 export class AsyncRequest<T, R> implements AsyncContext {
-  readonly value: T;
-  readonly timestamp: number;
-  readonly rowKind: RowKind;
+  value: T;
+  timestamp: number;
+  rowKind: RowKind;
   attempt = 0;
   isQueued = false;
   /** Undefined: not there yet. */
@@ -27,6 +27,17 @@ export class AsyncRequest<T, R> implements AsyncContext {
     this.value = value;
     this.timestamp = timestamp;
     this.rowKind = rowKind;
+  }
+
+  /** Takes the next record, after results that were there at once. Only a request that has never stood in a queue. */
+  reset(value: T, timestamp: number, rowKind: RowKind): this {
+    this.value = value;
+    this.timestamp = timestamp;
+    this.rowKind = rowKind;
+    this.attempt = 0;
+    this.results = undefined;
+    this.#controller = undefined;
+    return this;
   }
 
   get isDone(): boolean {

@@ -47,6 +47,8 @@ export class AsyncWaitOperator<T, R> extends StreamOperator<R> {
   #timeouts: RequestTimeouts<T, R> | undefined;
   #emitter: WatermarkEmitter = undefined as never;
   #retries: Counter = undefined as never;
+  /** Its results were there at once: good for another record. */
+  #spare: AsyncRequest<T, R> | undefined;
   #isOpen = false;
   #isOutputPosted = false;
   #isInputEnded = false;
@@ -86,7 +88,9 @@ export class AsyncWaitOperator<T, R> extends StreamOperator<R> {
   }
 
   override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
-    this.#admit(new AsyncRequest<T, R>(value as T, timestampMs, kind));
+    const spare = this.#spare;
+    this.#spare = undefined;
+    this.#admit(spare?.reset(value as T, timestampMs, kind) ?? new AsyncRequest<T, R>(value as T, timestampMs, kind));
   }
 
   /** Records wait inside: no more of them before they have found room. */
@@ -261,6 +265,7 @@ export class AsyncWaitOperator<T, R> extends StreamOperator<R> {
       // Results that were there at once: the task is in the middle of the record.
       if (this.#isOpen && this.#queue.isOpen) {
         this.#emitResults(request);
+        this.#spare = request;
         return;
       }
       this.#enqueue(request);
