@@ -53,7 +53,9 @@ export function readVectors(file: string | URL): Vector[] {
   const bytes = readFileSync(file);
   const text = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes).toString('utf8') : bytes.toString('utf8');
   // Times beside Java's limits would lose their last digits.
-  const vectors: unknown = BEYOND_NUMBERS.test(text) ? JSON.parse(text, reviveTime as Parameters<typeof JSON.parse>[1]) : JSON.parse(text);
+  const vectors: unknown = BEYOND_NUMBERS.test(text)
+    ? JSON.parse(text, reviveTime as Parameters<typeof JSON.parse>[1])
+    : JSON.parse(text);
   if (!Array.isArray(vectors)) throw new Error('expected a JSON array of vectors');
   return vectors as Vector[];
 }
