@@ -1,5 +1,5 @@
-import type { OperatorContext } from '../../engine/task/stream-operator.ts';
 import type { Namespace } from '../../state/keyed/key.ts';
+import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { ListState, NamespacedState } from '../../state/keyed/state.ts';
 import { optional } from '../../state/schema/optional.ts';
 import { record } from '../../state/schema/record.ts';
@@ -31,14 +31,14 @@ export class CoGroupContents<L, R> extends WindowContents<TaggedRow<L, R>, CoGro
     this.#rightSchema = rightSchema;
   }
 
-  open({ keyedState }: OperatorContext): NamespacedState {
-    this.#left = keyedState.state({
+  open(backend: KeyedStateBackend): NamespacedState {
+    this.#left = backend.state({
       kind: 'list',
       name: 'left-contents',
       schema: this.#leftSchema,
       isNamespaced: true,
     });
-    this.#right = keyedState.state({
+    this.#right = backend.state({
       kind: 'list',
       name: 'right-contents',
       schema: this.#rightSchema,
