@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import type { OutputTag } from '../task/output-tag.ts';
+import { type AlignedSource, findAlignedSources } from './aligned-sources.ts';
 import { checkUid } from './uid.ts';
 import type { JobOptions, Partitioning, StreamEdge, StreamGraph, StreamNode } from './stream-graph.ts';
 
@@ -12,6 +13,8 @@ export interface JobGraph {
   /** In topological order: producers before consumers. */
   readonly vertices: readonly JobVertex[];
   readonly edges: readonly JobEdge[];
+  /** Sources that are kept from running ahead of others. */
+  readonly alignedSources: readonly AlignedSource[];
 }
 
 export interface JobVertex {
@@ -103,7 +106,7 @@ export function createJobGraph(graph: StreamGraph, options: JobOptions = {}): Jo
       partitioning: edge.partitioning,
       sideOutputTag: edge.sideOutputTag,
     }));
-  return { maxParallelism, vertices, edges };
+  return { maxParallelism, vertices, edges, alignedSources: findAlignedSources(graph, options) };
 }
 
 function checkGraph(graph: StreamGraph, maxParallelism: number, parallelismOf: (node: StreamNode) => number): void {

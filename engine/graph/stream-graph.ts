@@ -40,6 +40,11 @@ export interface OperatorNode extends NodeBase {
   readonly isStateful: boolean;
   /** Is never chained to the operator before it, so that the task can hold its input back. Default false. */
   readonly startsChain?: boolean | undefined;
+  /**
+   * Waits for the event time of all of its inputs, so the sources that feed it are kept within a drift of each other.
+   * Default: whether it has two inputs that are keyed.
+   */
+  readonly alignsSources?: boolean | undefined;
 }
 
 export interface SinkNode extends NodeBase {
@@ -81,4 +86,9 @@ export interface JobOptions {
   /** Number of key groups, fixed for the life of the state. Default 32768. */
   readonly maxParallelism?: number | undefined;
   readonly checkpointInterval?: Duration | undefined;
+  /**
+   * How far the sources that feed one join may run ahead of each other, in event time; `off`: as far as they like. A
+   * source's own `withWatermarkAlignment` or `withoutWatermarkAlignment` wins. Default 1 minute.
+   */
+  readonly watermarkAlignment?: Duration | 'off' | undefined;
 }

@@ -25,6 +25,7 @@ import { DISCARDING_OUTPUT, type Output } from '../task/output.ts';
 import type { OutputTag } from '../task/output-tag.ts';
 import type { SinkContext } from '../task/sink.ts';
 import { SinkOperator } from '../task/sink-operator.ts';
+import type { JoinedAlignment } from '../task/source-alignment.ts';
 import type { SourceReader, SourceSplit } from '../task/source.ts';
 import { SourceOperator } from '../task/source-operator.ts';
 import type { OperatorContext, StreamOperator } from '../task/stream-operator.ts';
@@ -52,6 +53,8 @@ export interface AttemptContext {
   readonly batchRecords: number;
   readonly listener: TaskListener;
   createReader(uid: string, subtaskIndex: number, metrics: MetricGroup): SourceReader<unknown, SourceSplit>;
+  /** The group that a source is aligned in. */
+  alignmentOf(nodeId: number): JoinedAlignment | undefined;
 }
 
 /** A task with what its snapshots are made of. */
@@ -90,6 +93,7 @@ class TaskBuilder {
   readonly #outputs: ChannelOutput[] = [];
   readonly #operators: BuiltOperator[] = [];
   readonly #chained: ChainedOperator[] = [];
+  readonly #activityClock: PausableClock;
   #task: Task | undefined;
 
   constructor(context: AttemptContext, channels: readonly Channel[], subtask: PlannedSubtask) {
@@ -97,6 +101,7 @@ class TaskBuilder {
     this.#channels = channels;
     this.#subtask = subtask;
     this.#vertex = context.graph.vertices[subtask.vertexId]!;
+    this.#activityClock = new PausableClock(context.environment.clock);
   }
 
   async build(): Promise<BuiltTask> {
@@ -119,6 +124,7 @@ class TaskBuilder {
       listener,
       chain: this.#chained.toReversed(),
       headTimers,
+      activityClock: this.#activityClock,
       source,
       recordsPerPoll: this.#context.batchRecords,
       inputs: plan.channels
@@ -212,8 +218,9 @@ class TaskBuilder {
         return new SourceOperator({
           reader: this.#context.createReader(uidOf(node), this.#subtask.subtaskIndex, metrics),
           strategy: node.watermarkStrategy as WatermarkStrategy<unknown>,
-          clock: new PausableClock(this.#context.environment.clock),
+          clock: this.#activityClock,
           recordsOut: metrics.counter('numRecordsOut'),
+          alignment: this.#context.alignmentOf(node.nodeId),
         });
       case 'sink':
         return new SinkOperator({
@@ -256,6 +263,7 @@ class TaskBuilder {
       isKeyed: keyedState !== undefined,
       operatorState,
       timers,
+      activityClock: this.#activityClock,
       mailbox: {
         post: (mail) => this.#task!.postTimer(mail),
         postOutput: (mail) => this.#task!.postOutput(mail),

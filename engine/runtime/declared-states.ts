@@ -15,6 +15,7 @@ import { TaskMails } from '../task/mailbox.ts';
 import { DISCARDING_OUTPUT, type Output } from '../task/output.ts';
 import type { OperatorContext } from '../task/stream-operator.ts';
 import { TaskTimerService } from '../task/task-timer-service.ts';
+import { PausableClock } from '../time/pausable-clock.ts';
 
 /** What a node of a job keeps, as far as its code says. */
 export interface DeclaredOperator {
@@ -117,6 +118,7 @@ function createContext(parts: {
     operatorUid: node.uid!,
     operatorName: node.name,
     subtaskIndex: 0,
+    activityClock: new PausableClock(environment.clock),
     parallelism: vertex.parallelism,
     maxParallelism: graph.maxParallelism,
     environment,

@@ -21,6 +21,7 @@ import type { JobGraph } from '../graph/job-graph.ts';
 import type { Committer } from '../task/sink.ts';
 import type { Task } from '../task/task.ts';
 import { TaskError } from '../task/task-error.ts';
+import { AlignmentCoordinator } from './alignment-coordinator.ts';
 import { buildTasks, type BuiltTask, uidOf } from './attempt.ts';
 import { createCommitters } from './committers.ts';
 import { Executor } from './executor.ts';
@@ -58,6 +59,7 @@ export class RunningAttempt {
   readonly #options: AttemptOptions;
   readonly #executor: Executor;
   readonly #sources = new Map<string, SourceCoordinator>();
+  readonly #alignment: AlignmentCoordinator;
   readonly #committers: Map<string, Committer>;
   readonly #commits: CommitQueue;
   readonly #coordinator: CheckpointCoordinator;
@@ -101,6 +103,7 @@ export class RunningAttempt {
     };
     const { environment } = options;
     this.#executor = new Executor(environment);
+    this.#alignment = new AlignmentCoordinator(environment, options.graph.alignedSources, () => this.#executor.wake());
     const onFatal = (error: unknown): void => this.#reject(error);
     this.#commits = new CommitQueue({ environment, logger: environment.logger, committers, onFatal });
     this.#coordinator = new CheckpointCoordinator({
@@ -146,6 +149,7 @@ export class RunningAttempt {
     for (const source of this.#sources.values()) await source.start();
     if (this.#isClosed) return;
     this.#coordinator.start();
+    this.#alignment.start();
     this.#executor.run(this.tasks).catch((error: unknown) => this.#reject(error));
   }
 
@@ -190,6 +194,7 @@ export class RunningAttempt {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#coordinator.stop();
+    this.#alignment.close();
     this.#commits.stop();
     this.#executor.stop();
     const closers: Promise<unknown>[] = [];
@@ -223,6 +228,7 @@ export class RunningAttempt {
       storage: this.#options.checkpointStore.storage,
       storagePrefix: this.#options.checkpointStore.prefix,
       createReader: (uid, subtaskIndex, metrics) => this.#sources.get(uid)!.createReader(subtaskIndex, metrics),
+      alignmentOf: (nodeId) => this.#alignment.alignmentOf(nodeId),
       listener: {
         onWake: () => this.#executor.wake(),
         onSnapshot: (task, barrier) => this.#onSnapshot(task, barrier),

@@ -4,6 +4,7 @@ import type { JobVertex } from '../graph/job-graph.ts';
 import type { SourceNode } from '../graph/stream-graph.ts';
 import type { MetricGroup } from '../base/metrics.ts';
 import type { Json, SourceReader, SourceSplit, SplitEnumerator } from '../task/source.ts';
+import type { SourceOperator } from '../task/source-operator.ts';
 import type { Task } from '../task/task.ts';
 import { uidOf } from './attempt.ts';
 
@@ -12,7 +13,6 @@ export class SourceCoordinator {
   readonly uid: string;
   readonly #node: SourceNode;
   readonly #enumerator: SplitEnumerator<SourceSplit>;
-  readonly #readers = new Map<number, SourceReader<unknown, SourceSplit>>();
   readonly #tasks = new Map<number, Task>();
   readonly #parallelism: number;
   readonly #environment: Environment;
@@ -35,8 +35,8 @@ export class SourceCoordinator {
         environment: options.environment,
         logger: options.environment.logger,
         parallelism: this.#parallelism,
-        assign: (subtaskIndex, splits) => this.#post(subtaskIndex, (reader) => reader.addSplits(splits)),
-        signalNoMoreSplits: (subtaskIndex) => this.#post(subtaskIndex, (reader) => reader.noMoreSplits()),
+        assign: (subtaskIndex, splits) => this.#post(subtaskIndex, (source) => source.addSplits(splits)),
+        signalNoMoreSplits: (subtaskIndex) => this.#post(subtaskIndex, (source) => source.noMoreSplits()),
         fail: options.onFailure,
       },
       options.restored?.enumerator,
@@ -44,7 +44,7 @@ export class SourceCoordinator {
   }
 
   createReader(subtaskIndex: number, metrics: MetricGroup): SourceReader<unknown, SourceSplit> {
-    const reader = this.#node.source.createReader({
+    return this.#node.source.createReader({
       environment: this.#environment,
       logger: this.#environment.logger,
       metrics,
@@ -52,8 +52,6 @@ export class SourceCoordinator {
       parallelism: this.#parallelism,
       requestSplit: () => this.#enumerator.handleSplitRequest(subtaskIndex),
     });
-    this.#readers.set(subtaskIndex, reader);
-    return reader;
   }
 
   connect(task: Task): void {
@@ -83,7 +81,8 @@ export class SourceCoordinator {
     await this.#enumerator.close();
   }
 
-  #post(subtaskIndex: number, action: (reader: SourceReader<unknown, SourceSplit>) => void): void {
-    this.#tasks.get(subtaskIndex)!.postToSource(() => action(this.#readers.get(subtaskIndex)!));
+  #post(subtaskIndex: number, action: (source: SourceOperator) => void): void {
+    const task = this.#tasks.get(subtaskIndex)!;
+    task.postToSource(() => action(task.source!));
   }
 }

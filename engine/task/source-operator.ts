@@ -1,18 +1,12 @@
 import type { Counter } from '../base/metrics.ts';
 import { MAX_TIMESTAMP_MS } from '../time/timestamps.ts';
-import type { PausableClock } from '../time/pausable-clock.ts';
+import { PausableClock } from '../time/pausable-clock.ts';
 import { WatermarkMultiplexer } from '../time/watermark-multiplexer.ts';
-import { createWatermarkGenerator } from '../time/watermarks-with-idleness.ts';
-import type {
-  TimestampAssigner,
-  WatermarkGenerator,
-  WatermarkOutput,
-  WatermarkStrategy,
-} from '../time/watermark-strategy.ts';
-import type { Output } from './output.ts';
-import { INSERT } from './row-kind.ts';
+import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 import type { ReaderStatus, SourceOutput, SourceReader, SourceSplit, SplitOutput } from './source.ts';
+import { type JoinedAlignment, SourceAlignment } from './source-alignment.ts';
 import { StreamOperator } from './stream-operator.ts';
+import { TimedSplit } from './timed-split.ts';
 
 /** Period of watermark probes, milliseconds of processing time. */
 export const AUTO_WATERMARK_INTERVAL_MS = 200;
@@ -26,7 +20,8 @@ export interface SourceEmitter {
 }
 
 /**
- * The head of a source chain: polls a reader, assigns timestamps, and makes watermarks per split.
+ * The head of a source chain: polls a reader, assigns timestamps, and makes watermarks per split. While it has no split
+ * and may still get one it is idle, so that it does not hold the watermark back.
  *
  * Stateful: the reader's splits. Law: the watermark emitted is the minimum over the active splits of what each split's
  * generator promised, and never goes back.
@@ -36,8 +31,9 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
   readonly #strategy: WatermarkStrategy<unknown>;
   readonly #multiplexer: WatermarkMultiplexer;
   readonly #clock: PausableClock;
-  readonly #splits = new Map<string, TimedSplitOutput>();
+  readonly #splits = new Map<string, TimedSplit>();
   readonly #recordsOut: Counter;
+  readonly #alignment: SourceAlignment | undefined;
   #emitter: SourceEmitter | undefined;
   #recordsSinceWatermark = 0;
   #isDraining = false;
@@ -46,8 +42,11 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
   constructor(options: {
     reader: SourceReader<unknown, SourceSplit>;
     strategy: WatermarkStrategy<unknown>;
+    /** Stands still under backpressure. */
     clock: PausableClock;
     recordsOut: Counter;
+    /** Undefined: read as fast as it goes. */
+    alignment?: JoinedAlignment | undefined;
   }) {
     super();
     this.reader = options.reader;
@@ -59,6 +58,7 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
       markIdle: () => this.#emitter!.emitStatus(true),
       markActive: () => this.#emitter!.emitStatus(false),
     });
+    this.#alignment = options.alignment === undefined ? undefined : new SourceAlignment(options.alignment, this.reader);
   }
 
   /** The last watermark emitted. */
@@ -71,8 +71,26 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
   }
 
   override async open(): Promise<void> {
+    const alignment = this.#alignment;
+    if (alignment !== undefined) this.context.metrics.gauge('watermarkAlignmentDrift', () => alignment.driftMs);
     await this.reader.start();
     this.#scheduleProbe();
+  }
+
+  /** Splits for the reader. They hold the watermark back from here on, whenever they are read. */
+  addSplits(splits: readonly SourceSplit[]): void {
+    if (splits.length > 0 && this.#splits.size === 0) this.#emitter!.emitStatus(false);
+    for (const { splitId } of splits) this.forSplit(splitId);
+    this.reader.addSplits(splits);
+  }
+
+  noMoreSplits(): void {
+    this.reader.noMoreSplits();
+  }
+
+  /** Whether alignment lets any split be read now. Pauses and resumes single splits. */
+  mayRead(): boolean {
+    return this.#alignment === undefined || this.#isDraining || this.#alignment.mayRead();
   }
 
   /** Emits what is buffered, up to about `recordCountMax` records. */
@@ -82,6 +100,9 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     const status = this.reader.poll(this, recordCountMax);
     this.#recordsSinceWatermark += this.#recordsOut.value - before;
     if (this.#recordsSinceWatermark >= RECORDS_PER_WATERMARK) this.probeWatermark();
+    else this.#alignment?.report();
+    // Splits that were asked for are assigned before the next poll. There are none now: others need not wait.
+    if (status === 'empty' && this.#splits.size === 0) this.#emitter!.emitStatus(true);
     return status;
   }
 
@@ -94,24 +115,20 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     this.#isDraining = true;
   }
 
-  /** While the task cannot emit, idleness must not be counted. */
-  setBackpressured(isBackpressured: boolean): void {
-    this.#clock.setPaused('backpressure', isBackpressured);
-  }
-
   forSplit(splitId: string): SplitOutput<unknown> {
     let split = this.#splits.get(splitId);
     if (split === undefined) {
-      this.#multiplexer.register(splitId);
-      split = new TimedSplitOutput({
+      const clock = this.#clock;
+      split = new TimedSplit({
+        splitId,
+        strategy: this.#strategy,
+        clock: new PausableClock({ monotonicMs: () => clock.nowMs() }),
+        multiplexer: this.#multiplexer,
         output: this.output,
-        assigner: this.#strategy.timestampAssigner,
-        generator: createWatermarkGenerator(this.#strategy, this.#clock),
-        immediate: this.#multiplexer.immediateOutput(splitId),
-        deferred: this.#multiplexer.deferredOutput(splitId),
         recordsOut: this.#recordsOut,
       });
       this.#splits.set(splitId, split);
+      this.#alignment?.add(split);
     }
     return split;
   }
@@ -123,6 +140,7 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     this.#multiplexer.onPeriodicEmit();
     this.#splits.delete(splitId);
     this.#multiplexer.unregister(splitId);
+    this.#alignment?.remove(split);
   }
 
   /** Asks every split's generator, and emits what they agree on. */
@@ -130,11 +148,13 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     this.#recordsSinceWatermark = 0;
     for (const split of this.#splits.values()) split.probe();
     this.#multiplexer.onPeriodicEmit();
+    this.#alignment?.report();
   }
 
   /** The source has ended: nothing holds time back any more. */
   override finish(): void {
     this.#hasEnded = true;
+    this.#alignment?.leave();
     this.#emitter!.emitStatus(false);
     this.#emitter!.emitWatermark(MAX_TIMESTAMP_MS);
   }
@@ -154,44 +174,5 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
       this.probeWatermark();
       this.#scheduleProbe();
     });
-  }
-}
-
-/** One split's records on their way into the chain. */
-class TimedSplitOutput implements SplitOutput<unknown> {
-  readonly #output: Output<unknown>;
-  readonly #assigner: TimestampAssigner<unknown> | undefined;
-  readonly #generator: WatermarkGenerator<unknown>;
-  readonly #immediate: WatermarkOutput;
-  readonly #deferred: WatermarkOutput;
-  readonly #recordsOut: Counter;
-
-  constructor(options: {
-    output: Output<unknown>;
-    assigner: TimestampAssigner<unknown> | undefined;
-    generator: WatermarkGenerator<unknown>;
-    immediate: WatermarkOutput;
-    deferred: WatermarkOutput;
-    recordsOut: Counter;
-  }) {
-    this.#output = options.output;
-    this.#assigner = options.assigner;
-    this.#generator = options.generator;
-    this.#immediate = options.immediate;
-    this.#deferred = options.deferred;
-    this.#recordsOut = options.recordsOut;
-  }
-
-  collect(value: unknown, transportTimestampMs: number): void {
-    const timestampMs =
-      this.#assigner === undefined ? transportTimestampMs : this.#assigner(value, transportTimestampMs);
-    this.#recordsOut.value++;
-    // The record goes out before the watermark it caused.
-    this.#output.collect(value, timestampMs, INSERT);
-    this.#generator.onEvent(value, timestampMs, this.#immediate);
-  }
-
-  probe(): void {
-    this.#generator.onPeriodicEmit(this.#deferred);
   }
 }

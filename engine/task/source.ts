@@ -77,8 +77,16 @@ export interface SourceReader<T, S extends SourceSplit> {
   /** The splits with their positions after the last record emitted. */
   snapshotState(checkpointId: number): readonly S[];
   notifyCheckpointComplete?(checkpointId: number): void;
-  /** Watermark alignment: stop and go on reading single splits. */
-  pauseOrResumeSplits(toPause: readonly string[], toResume: readonly string[]): void;
+  /**
+   * Watermark alignment: stop and go on reading single splits. A reader without it is held as a whole, while all of its
+   * splits are too far ahead.
+   */
+  pauseOrResumeSplits?(toPause: readonly string[], toResume: readonly string[]): void;
+  /**
+   * Whether the split has records that are there already and were not read. False: reading it faster would bring nothing,
+   * so it does not keep others waiting where joins align their sources by themselves. Default true.
+   */
+  hasBacklog?(splitId: string): boolean;
   close(): Promise<void>;
 }
 

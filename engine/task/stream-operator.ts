@@ -5,6 +5,7 @@ import type { MetricGroup } from '../base/metrics.ts';
 import type { Key, Namespace } from '../../state/keyed/key.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { NamespacedState, StateDescriptor, StateOf } from '../../state/keyed/state.ts';
+import type { RelativeClock } from '../time/idleness-timer.ts';
 import { type Output, UNCONNECTED_OUTPUT } from './output.ts';
 import type { OutputTag } from './output-tag.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -36,6 +37,8 @@ export interface OperatorContext {
   readonly operatorState: OperatorStateBackend;
   /** Timers of the current key, and the clocks. On a non-keyed operator only the clocks work. */
   readonly timers: TimerService;
+  /** A clock that stands still while the task's records have to wait (backpressure): for what counts quiet time. */
+  readonly activityClock: RelativeClock;
   /** The way back to the task's thread for what ends outside of it. */
   readonly mailbox: Mailbox;
   /** True when the operator was opened from a checkpoint or savepoint. */

@@ -3,6 +3,7 @@ import type { MetricGroup } from '../base/metrics.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { ChannelOutput } from '../exchange/channel-output.ts';
 import type { Barrier } from '../exchange/control-element.ts';
+import type { PausableClock } from '../time/pausable-clock.ts';
 import type { GateChannel } from './input-gate.ts';
 import type { ChainedOperator } from './operator-chain.ts';
 import type { SourceOperator } from './source-operator.ts';
@@ -29,6 +30,8 @@ export interface TaskOptions {
   /** The chain's operators, the head first, producers before consumers. */
   readonly chain: readonly ChainedOperator[];
   readonly headTimers: TaskTimerService;
+  /** Stands still while records have to wait: idleness of sources and of assigners in mid-stream is measured by it. */
+  readonly activityClock: PausableClock;
   /** Set when the head is a source. */
   readonly source: SourceOperator | undefined;
   /** Records a source emits in one step at most. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/environment.ts';
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { ChannelOutput } from '../exchange/channel-output.ts';
 import { type Barrier, type ControlElement, END_OF_INPUT } from '../exchange/control-element.ts';
+import type { PausableClock } from '../time/pausable-clock.ts';
 import { BarrierAligner } from './barrier-aligner.ts';
 import { InputGate } from './input-gate.ts';
 import { InputWatermarks } from './input-watermarks.ts';
@@ -32,6 +33,7 @@ export class Task {
   readonly source: SourceOperator | undefined;
   readonly aligner: BarrierAligner;
   readonly #clock: Clock;
+  readonly #activityClock: PausableClock;
   readonly #listener: TaskListener;
   readonly #head: ChainedOperator;
   readonly #headTimers: TaskTimerService;
@@ -74,6 +76,7 @@ export class Task {
     this.keyedState = options.keyedState;
     this.source = options.source;
     this.#clock = options.environment.clock;
+    this.#activityClock = options.activityClock;
     this.#listener = options.listener;
     this.#head = options.chain[0]!;
     this.#headTimers = options.headTimers;
@@ -216,7 +219,7 @@ export class Task {
     if (this.#mails.runNext(this.#canHeadEmit)) return true;
     if (this.#isFinishing) return false;
     const isHeldBack = !this.#haveOutputsRoom() || this.#blocks.check(0);
-    if (this.source !== undefined) this.source.setBackpressured(isHeldBack);
+    this.#activityClock.setPaused('backpressure', isHeldBack);
     if (isHeldBack) return false;
     if (this.#batch !== undefined) {
       this.#prepareBatch();
@@ -228,7 +231,8 @@ export class Task {
       return true;
     }
     if (this.source !== undefined) {
-      if (this.#isSourceEmpty || this.#isSourceStopped) return false;
+      const mayRead = this.source.mayRead();
+      if (!mayRead || this.#isSourceEmpty || this.#isSourceStopped) return false;
       return this.#pollSource(this.source);
     }
     return this.#pollGate();
@@ -374,6 +378,7 @@ export class Task {
 
   #waitForState(promise: Promise<void>): void {
     this.#isFetching = true;
+    this.#activityClock.setPaused('backpressure', true);
     promise.then(
       () => {
         this.#isFetching = false;

@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { MIN_TIMESTAMP_MS } from './timestamps.ts';
+import { watermarkAlignment, type WatermarkAlignment } from './watermark-alignment.ts';
 
 /** Takes the time of a record from the record. `transportTimestampMs` is what the source said, or NaN. */
 export type TimestampAssigner<T> = (value: T, transportTimestampMs: number) => number;
@@ -35,8 +36,13 @@ export class BoundedOutOfOrderness implements WatermarkGenerator<unknown> {
     if (timestampMs > this.maxTimestampMs) this.maxTimestampMs = timestampMs;
   }
 
+  /** MIN before the first record. */
+  get watermarkMs(): number {
+    return this.maxTimestampMs - this.#outOfOrdernessMs - 1;
+  }
+
   onPeriodicEmit(output: WatermarkOutput): void {
-    output.emitWatermark(this.maxTimestampMs - this.#outOfOrdernessMs - 1);
+    output.emitWatermark(this.watermarkMs);
   }
 }
 
@@ -54,19 +60,28 @@ export class WatermarkStrategy<T> {
   readonly idlenessMs: number | undefined;
   /** Set for `BoundedOutOfOrderness`: the source then keeps the maximum itself, without a call per record. */
   readonly boundedOutOfOrdernessMs: number | undefined;
+  /** How the source is kept from running ahead of others. Undefined: as the job's graph says. */
+  readonly alignment: WatermarkAlignment | 'off' | undefined;
+  /** True for `noWatermarks`: the source knows no event time. */
+  readonly isWithoutWatermarks: boolean;
 
   constructor(options: {
     readonly createGenerator: () => WatermarkGenerator<T>;
     readonly timestampAssigner?: TimestampAssigner<T> | undefined;
     readonly idlenessMs?: number | undefined;
     readonly boundedOutOfOrdernessMs?: number | undefined;
+    readonly alignment?: WatermarkAlignment | 'off' | undefined;
+    readonly isWithoutWatermarks?: boolean | undefined;
   }) {
     this.createGenerator = options.createGenerator;
     this.timestampAssigner = options.timestampAssigner;
     this.idlenessMs = options.idlenessMs;
     this.boundedOutOfOrdernessMs = options.boundedOutOfOrdernessMs;
+    this.alignment = options.alignment;
+    this.isWithoutWatermarks = options.isWithoutWatermarks ?? false;
   }
 
+  /** A record may be up to `maxOutOfOrderness` older than the newest one before it. */
   static forBoundedOutOfOrderness<T>(maxOutOfOrderness: Duration): WatermarkStrategy<T> {
     const outOfOrdernessMs = durationMs(maxOutOfOrderness);
     return new WatermarkStrategy<T>({
@@ -75,23 +90,55 @@ export class WatermarkStrategy<T> {
     });
   }
 
+  /** Timestamps never go back within a split. */
   static forMonotonousTimestamps<T>(): WatermarkStrategy<T> {
     return WatermarkStrategy.forBoundedOutOfOrderness<T>(0);
   }
 
+  /** No watermark until the end of input: for processing time, or when watermarks are made in mid-stream. */
   static noWatermarks<T>(): WatermarkStrategy<T> {
-    return new WatermarkStrategy<T>({ createGenerator: () => new NoWatermarks() });
+    return new WatermarkStrategy<T>({ createGenerator: () => new NoWatermarks(), isWithoutWatermarks: true });
   }
 
+  /** Watermarks of one's own, periodic or punctuated. `createGenerator` is called once per split. */
   static forGenerator<T>(createGenerator: () => WatermarkGenerator<T>): WatermarkStrategy<T> {
     return new WatermarkStrategy<T>({ createGenerator });
   }
 
+  /** The time of a record, taken from the record. Default: what the transport says. */
   withTimestamp<U extends T = T>(timestampAssigner: TimestampAssigner<U>): WatermarkStrategy<U> {
     return new WatermarkStrategy<U>({ ...(this as unknown as WatermarkStrategy<U>), timestampAssigner });
   }
 
+  /**
+   * A split from which no record has come for longer than `timeout` does not hold the watermark back until its next
+   * record. Time in which the split may not be read (backpressure, alignment) is not counted. Default: never.
+   *
+   * @throws UserError CONFIGURATION when the timeout is not positive.
+   */
   withIdleness(timeout: Duration): WatermarkStrategy<T> {
-    return new WatermarkStrategy<T>({ ...this, idlenessMs: durationMs(timeout) });
+    const idlenessMs = durationMs(timeout);
+    if (!(idlenessMs > 0)) {
+      throw new UserError('CONFIGURATION', `an idleness timeout must be positive, found ${idlenessMs} ms`);
+    }
+    return new WatermarkStrategy<T>({ ...this, idlenessMs });
+  }
+
+  /**
+   * Splits whose watermark is more than `maxDrift` ahead of the lowest one in the group are not read until the others
+   * have caught up. Sources of one job that name the same group are aligned with each other. Idle and finished splits hold
+   * nobody back. Overrides the groups that joins form by themselves.
+   *
+   * @param updateInterval how often the group is looked at besides; it moves on with every batch read anyway. Default 1 s.
+   * @throws UserError CONFIGURATION for a drift below 0 or an interval that is not positive.
+   */
+  withWatermarkAlignment(group: string, maxDrift: Duration, updateInterval: Duration = '1s'): WatermarkStrategy<T> {
+    const alignment = watermarkAlignment(group, maxDrift, updateInterval);
+    return new WatermarkStrategy<T>({ ...this, alignment });
+  }
+
+  /** The source is read as fast as it goes, also where it feeds a join. */
+  withoutWatermarkAlignment(): WatermarkStrategy<T> {
+    return new WatermarkStrategy<T>({ ...this, alignment: 'off' });
   }
 }

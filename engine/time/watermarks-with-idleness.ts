@@ -7,10 +7,16 @@ export function createWatermarkGenerator<T>(
   strategy: WatermarkStrategy<T>,
   clock: RelativeClock,
 ): WatermarkGenerator<T> {
-  const generator = strategy.createGenerator();
-  return strategy.idlenessMs === undefined
-    ? generator
-    : new WatermarksWithIdleness(generator, strategy.idlenessMs, clock);
+  return withIdlenessOf(strategy, strategy.createGenerator(), clock);
+}
+
+/** A generator with the idleness detection of a strategy, if it has one. */
+export function withIdlenessOf<T>(
+  { idlenessMs }: WatermarkStrategy<T>,
+  generator: WatermarkGenerator<T>,
+  clock: RelativeClock,
+): WatermarkGenerator<T> {
+  return idlenessMs === undefined ? generator : new WatermarksWithIdleness(generator, idlenessMs, clock);
 }
 
 /** Adds idleness to a generator: marks its output idle when no record came for longer than `timeoutMs`. */

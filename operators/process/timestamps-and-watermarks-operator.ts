@@ -1,6 +1,5 @@
 import type { RowKind } from '../../engine/task/row-kind.ts';
 import { StreamOperator, type WatermarkEmitter, type WatermarkInterceptor } from '../../engine/task/stream-operator.ts';
-import { PausableClock } from '../../engine/time/pausable-clock.ts';
 import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from '../../engine/time/timestamps.ts';
 import type {
   TimestampAssigner,
@@ -42,7 +41,7 @@ export class TimestampsAndWatermarksOperator<T> extends StreamOperator<T> {
 
   override open(): void {
     this.#assign = this.#strategy.timestampAssigner;
-    this.#generator = createWatermarkGenerator(this.#strategy, new PausableClock(this.context.environment.clock));
+    this.#generator = createWatermarkGenerator(this.#strategy, this.context.activityClock);
     this.#schedule();
   }
 

@@ -119,11 +119,20 @@ export class GeneratorReader<T> implements SourceReader<T, GeneratorSplit> {
       if (toPause.includes(split.splitId)) split.isPaused = true;
       if (!split.isPaused || !toResume.includes(split.splitId)) continue;
       split.isPaused = false;
+      // What was due meanwhile is made up for.
+      if (this.#options.dueMs !== undefined) continue;
       split.paceStartMs = nowMs;
       split.paceStartPosition = split.position;
-      split.paceStartDueMs = this.#paceStartDueMs(split.splitIndex, split.position);
     }
     this.#availability.signal();
+  }
+
+  /** Records of the future are not there yet; those that a rate holds back are. */
+  hasBacklog(splitId: string): boolean {
+    const { dueMs } = this.#options;
+    const split = this.#splits.find((candidate) => candidate.splitId === splitId);
+    if (split === undefined || dueMs === undefined) return true;
+    return split.position < this.#dueBefore(split, this.#nowMs(), 1);
   }
 
   async close(): Promise<void> {

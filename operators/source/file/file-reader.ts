@@ -86,6 +86,11 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
     }
   }
 
+  /** A file is there as a whole. */
+  hasBacklog(): boolean {
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
   }

@@ -114,6 +114,12 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
     this.#availability.signal();
   }
 
+  /** Until the broker has said where the partition ends, there may be some. */
+  hasBacklog(splitId: string): boolean {
+    const partition = this.#partitions.find(({ split }) => split.splitId === splitId);
+    return partition === undefined || !partition.isEndKnown || partition.position < partition.endOffset;
+  }
+
   async close(): Promise<void> {
     this.#fetcher.close();
     await this.#transport.close();

@@ -20,6 +20,8 @@ export class PartitionBuffer<T> {
   leaderId = -1;
   /** End of what this reader may see, as of the last fetch. */
   endOffset: number;
+  /** Whether `endOffset` is the broker's answer. */
+  isEndKnown = false;
   isPaused = false;
   /** Bytes fetched and not yet handed out; those of the set being read count until its end. */
   bufferedBytes = 0;

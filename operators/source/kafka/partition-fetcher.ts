@@ -149,6 +149,7 @@ export class PartitionFetcher {
     const { nextOffset, wholeBytes } = measureRecordSet(answer.records, startOffset);
     const isCommitted = this.#options.settings.isolation === 'read_committed';
     partition.endOffset = isCommitted ? answer.lastStableOffset : answer.highWatermark;
+    partition.isEndKnown = true;
     if (wholeBytes === 0) return;
     partition.fetchOffset = nextOffset;
     partition.add({

@@ -157,6 +157,7 @@ export function createHarnessContext(options: HarnessContextOptions): HarnessCon
     operatorUid: 'operator',
     operatorName: 'operator',
     subtaskIndex: 0,
+    activityClock: { nowMs: () => clock.nowMs },
     parallelism: 1,
     maxParallelism: 128,
     environment: withClock(environment, clock),

@@ -100,7 +100,7 @@ export class SourceRun<T, S extends SourceSplit> {
   }
 
   pauseOrResume(toPause: readonly string[], toResume: readonly string[]): void {
-    for (const reader of this.#readers) reader.pauseOrResumeSplits(toPause, toResume);
+    for (const reader of this.#readers) reader.pauseOrResumeSplits?.(toPause, toResume);
   }
 
   async close(): Promise<void> {
