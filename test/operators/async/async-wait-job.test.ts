@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Environment } from '../../../engine/base/environment.ts';
 import { createJobGraph } from '../../../engine/graph/job-graph.ts';
+import type { Sink, SinkContext, SinkWriter } from '../../../engine/task/sink.ts';
 import {
   type AsyncFunction,
   AsyncRetryStrategies,
@@ -19,13 +20,15 @@ import { numbers } from '../../engine/runtime/count-job.ts';
 import { testJob } from '../../harness/index.ts';
 import { startVirtualJob } from '../../harness/virtual-job.ts';
 
-/** Answers with the double after up to 20 ms, and fails now and then for numbers below a limit. */
+/** Answers with the double after 1 ms and up to `spreadMs` more, and fails now and then for numbers below a limit. */
 class SlowDouble implements AsyncFunction<number, number> {
   readonly #failsBelow: number;
+  readonly #spreadMs: number;
   #environment: Environment = undefined as never;
 
-  constructor(failsBelow = 0) {
+  constructor(failsBelow = 0, spreadMs = 20) {
     this.#failsBelow = failsBelow;
+    this.#spreadMs = spreadMs;
   }
 
   open({ environment }: { readonly environment: Environment }): void {
@@ -34,7 +37,7 @@ class SlowDouble implements AsyncFunction<number, number> {
 
   async asyncInvoke(n: number): Promise<number[]> {
     const { random, scheduler } = this.#environment;
-    await scheduler.delay(random.next() * 20);
+    await scheduler.delay(1 + random.next() * this.#spreadMs);
     if (n < this.#failsBelow && random.next() < 0.1) throw new Error('try again');
     return [n * 2];
   }
@@ -81,6 +84,51 @@ test('a whole job: every result once, in order where that was asked for, through
       expect(values.toSorted((a, b) => a - b)).toEqual(doubles);
       expect(values).not.toEqual(doubles);
     }
+  }
+});
+
+/** Takes three rows at a time, then says that it is full for a while. Notes rows that come all the same. */
+class FullSink implements Sink<number> {
+  readonly description = 'a sink that is often full';
+  readonly rows: number[] = [];
+  unwantedCount = 0;
+
+  async createWriter({ environment }: SinkContext): Promise<SinkWriter<number>> {
+    let free: Promise<void> | undefined;
+    let roomCount = 3;
+    return {
+      write: (row) => {
+        this.rows.push(row);
+        if (free !== undefined) this.unwantedCount++;
+        if (--roomCount > 0 || free !== undefined) return;
+        free = environment.scheduler.delay(7).then(() => {
+          roomCount = 3;
+          free = undefined;
+        });
+      },
+      blockedUntil: () => free,
+      prepareCommit: () => Promise.resolve([]),
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+test('results wait while a sink behind the operator is full, also when the input has ended', async () => {
+  for (const isOrdered of [true, false]) {
+    const sink = new FullSink();
+    const job = startVirtualJob({
+      build: (env) =>
+        wait(
+          numbers(env, 'numbers', { countPerSplit: 60, recordsPerSecond: 500 }),
+          isOrdered,
+          new SlowDouble(0, 0),
+        ).sinkTo(sink, { uid: 'out' }),
+    });
+    await job.environment.run(job.execution.result);
+    expect(sink.rows.toSorted((a, b) => a - b)).toEqual(doubles.slice(0, 60));
+    // Those that have waited go out together: one more than the sink wants, now and then.
+    expect(sink.unwantedCount).toBeLessThan(10);
+    expect(job.environment.clock.monotonicMs()).toBeGreaterThan(100);
   }
 });
 
