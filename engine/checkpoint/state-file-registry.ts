@@ -13,7 +13,8 @@ export class StateFileRegistry {
   readonly #store: CheckpointStore;
   readonly #logger: Logger;
   readonly #filesByCheckpoint = new Map<number, ReadonlyMap<string, number>>();
-  readonly #held = new Set<number>();
+  /** How many hold each checkpoint. */
+  readonly #held = new Map<number, number>();
   #isComplete = true;
   /** Released while they were held, by id. */
   readonly #overdue = new Map<number, RetainedCheckpoint>();
@@ -63,12 +64,17 @@ export class StateFileRegistry {
     }
   }
 
-  /** Keeps a checkpoint's files until `unhold`, whatever is released. For a savepoint that is copied from it. */
+  /** Keeps a checkpoint's files until `unhold`, whatever is released: a savepoint is copied from it, or it is read. */
   hold(checkpointId: number): void {
-    this.#held.add(checkpointId);
+    this.#held.set(checkpointId, (this.#held.get(checkpointId) ?? 0) + 1);
   }
 
   async unhold(checkpointId: number): Promise<void> {
+    const others = (this.#held.get(checkpointId) ?? 1) - 1;
+    if (others > 0) {
+      this.#held.set(checkpointId, others);
+      return;
+    }
     this.#held.delete(checkpointId);
     const overdue = this.#overdue.get(checkpointId);
     if (overdue === undefined) return;

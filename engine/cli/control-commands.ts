@@ -56,7 +56,47 @@ export function createControlCommands(print: (value: unknown, isJson: boolean) =
   cancel.action(async (job: string, options: Options) =>
     print(await order(job, options, { verb: 'cancel' }), options.json === true),
   );
-  return [list, info, checkpoint, savepoint, stop, cancel];
+  return [list, info, checkpoint, savepoint, stop, cancel, createQueryCommand(withData, print)];
+}
+
+interface QueryOptions extends Options {
+  readonly operator?: string;
+  readonly state?: string;
+  readonly key?: string;
+  readonly keyType?: string;
+  readonly namespace?: string;
+  readonly consistency: string;
+}
+
+function createQueryCommand(
+  withData: (command: Command) => Command,
+  print: (value: unknown, isJson: boolean) => void,
+): Command {
+  const query = withData(
+    new Command('query')
+      .description('Looks up what a running job keeps for a key; without --operator, what can be asked for.')
+      .argument('<job>', 'name of the job'),
+  )
+    .option('--operator <uid>', 'uid of the operator')
+    .option('--state <name>', 'name of the state')
+    .option('--key <key>', 'the key, as text')
+    .option('--key-type <type>', 'string, number, bigint or boolean (default: string, else what the text reads as)')
+    .option('--namespace <namespace>', 'only this window: its start in milliseconds, or start:end of a session')
+    .option('--consistency <which>', 'live (as it is now, uncommitted) or checkpoint (the last complete one)', 'live');
+  return query.action(async (job: string, options: QueryOptions) => {
+    print(await call(job, options, { method: 'GET', path: queryPath(options) }), options.json === true);
+  });
+}
+
+function queryPath(options: QueryOptions): string {
+  const { operator, state, key, keyType, namespace, consistency } = options;
+  if (operator === undefined) return '/state';
+  if (state === undefined || key === undefined)
+    throw new UserError('CONFIGURATION', '--operator needs --state and --key beside it');
+  const parameters = new URLSearchParams({ key, consistency });
+  if (keyType !== undefined) parameters.set('keyType', keyType);
+  if (namespace !== undefined) parameters.set('namespace', namespace);
+  return `/state/${encodeURIComponent(operator)}/${encodeURIComponent(state)}?${parameters.toString()}`;
 }
 
 interface Options {
@@ -74,7 +114,15 @@ function listJobs(dataDirectory: string): readonly { readonly job: string; reado
     .map(({ job, pid }) => ({ job, pid }));
 }
 
-async function order(job: string, options: Options, request: ControlRequest): Promise<unknown> {
+function order(job: string, options: Options, request: ControlRequest): Promise<unknown> {
+  return call(job, options, { method: 'POST', path: '/', body: JSON.stringify(request) });
+}
+
+async function call(
+  job: string,
+  options: Options,
+  request: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: string },
+): Promise<unknown> {
   const file = controlFile(resolve(options.data), job);
   const address = existsSync(file) ? readAddress(file) : undefined;
   if (address === undefined || !isAlive(address.pid)) {
@@ -84,10 +132,10 @@ async function order(job: string, options: Options, request: ControlRequest): Pr
   }
   let response: Response;
   try {
-    response = await fetch(`http://127.0.0.1:${address.port}/`, {
-      method: 'POST',
+    response = await fetch(`http://127.0.0.1:${address.port}${request.path}`, {
+      method: request.method,
       headers: { authorization: `Bearer ${address.token}` },
-      body: JSON.stringify(request),
+      body: request.body ?? null,
     });
   } catch (error) {
     throw new ExternalError('CONNECTION', `the job '${job}' (process ${address.pid}) does not answer`, {

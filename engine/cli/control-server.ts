@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { rmSync, writeFileSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
-import { describeError, UserError } from '../base/errors.ts';
+import { describeError, TidemarkError, UserError } from '../base/errors.ts';
 import type { JobExecution } from '../runtime/job-execution.ts';
 import { openStorage } from '../../state/storage/storage-url.ts';
 import { exitCodeOf } from './exit-code.ts';
+import { answerStateRequest } from './state-endpoint.ts';
 
 /** How other `tidemark` commands reach a running job: written to `DATA/<job>.control.json`. */
 export interface ControlAddress {
@@ -43,6 +44,10 @@ export async function startControlServer(options: {
       return;
     }
     try {
+      if (request.method === 'GET') {
+        await answerGet(execution, request, response);
+        return;
+      }
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const order = JSON.parse(Buffer.concat(chunks).toString('utf8')) as ControlRequest;
@@ -75,6 +80,22 @@ export async function startControlServer(options: {
       impatience.cancel();
     },
   };
+}
+
+async function answerGet(execution: JobExecution, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+  try {
+    const answer = await answerStateRequest(execution, url);
+    if (answer === undefined) send(response, 404, { error: `there is nothing at ${url.pathname}` });
+    else send(response, 200, answer);
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || (error.code !== 'NOT_FOUND' && error.code !== 'CONFIGURATION'))
+      throw error;
+    send(response, error.code === 'NOT_FOUND' ? 404 : 400, {
+      error: describeError(error),
+      exitCode: exitCodeOf(error),
+    });
+  }
 }
 
 async function carryOut(execution: JobExecution, environment: Environment, order: ControlRequest): Promise<unknown> {

@@ -13,6 +13,13 @@ import { Recovery, type Recovered } from './recovery.ts';
 import { createRestartStrategy, type RestartStrategy } from './restart-strategy.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
+import {
+  type QueryableOperator,
+  queryableOperators,
+  queryState,
+  type StateAnswer,
+  type StateQuery,
+} from './state-query.ts';
 
 /** `finished`: all sources ended. `stopped`: on request, with a last checkpoint. `canceled`: on request, without. */
 export type JobState =
@@ -77,6 +84,7 @@ export class JobExecution {
   #state: JobState = 'starting';
   #running: RunningAttempt | undefined;
   #recovered: Recovered | undefined;
+  #attemptEnd = Promise.withResolvers<never>();
   #restartCount = 0;
   #lastFailure: unknown;
   #stopRequest: StopRequest | undefined;
@@ -142,6 +150,27 @@ export class JobExecution {
     const { manifest } = await attempt.triggerCheckpoint({ isFull: true });
     await attempt.writeSavepoint(manifest, target);
     return manifest;
+  }
+
+  /** What `queryState` can be asked for. @throws ExternalError when the job is not running. */
+  queryableOperators(): readonly QueryableOperator[] {
+    return queryableOperators(this.#attemptInRun().tasks);
+  }
+
+  /**
+   * Looks up what an operator keeps for a key: see `queryState`.
+   *
+   * @throws UserError NOT_FOUND for an unknown operator or state; ExternalError when the job is not running.
+   */
+  async queryState(query: StateQuery): Promise<StateAnswer> {
+    const { tasks } = this.#attemptInRun();
+    return await queryState(query, {
+      tasks,
+      plan: this.plan,
+      maxParallelism: this.graph.maxParallelism,
+      ended: this.#attemptEnd.promise,
+      withNewestCheckpoint: (use) => this.#recovery.withNewestCheckpoint(use),
+    });
   }
 
   /**
@@ -228,12 +257,15 @@ export class JobExecution {
       return { state: 'finished', lastCheckpointId: recovered.restoredCheckpointId };
     }
     this.#running = running;
+    this.#attemptEnd = Promise.withResolvers<never>();
+    this.#attemptEnd.promise.catch(() => {}); // Only who asks something then waits for it.
     try {
       const work = this.#startAndFollow(running);
       const result = await Promise.race([work, this.#cancel.promise]);
       return result ?? this.#canceled();
     } finally {
       this.#running = undefined;
+      this.#attemptEnd.reject(new ExternalError('CANCELED', 'the attempt ended before the query was answered'));
       await running.close();
     }
   }

@@ -2,7 +2,7 @@ import { CheckpointCorruptError, UserError } from '../base/errors.ts';
 import { MetricGroup } from '../base/metrics.ts';
 import { CheckpointStore, type Claim } from '../checkpoint/checkpoint-store.ts';
 import type { CheckpointStatistics } from '../checkpoint/coordinator.ts';
-import type { CheckpointManifest } from '../checkpoint/manifest.ts';
+import type { CheckpointManifest, FoundCheckpoint } from '../checkpoint/manifest.ts';
 import { checkRestorable, incompatibilityError } from '../checkpoint/compatibility.ts';
 import { importSavepoint, locateSavepoint, readSavepoint } from '../checkpoint/savepoint.ts';
 import { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
@@ -31,6 +31,7 @@ export class Recovery {
   readonly #statistics: CheckpointStatistics;
   readonly #store: CheckpointStore;
   #attempt = 0;
+  #stateFiles: StateFileRegistry | undefined;
 
   constructor(options: RuntimeOptions, plan: ExecutionPlan, statistics: CheckpointStatistics) {
     this.#options = options;
@@ -50,6 +51,20 @@ export class Recovery {
     return this.#attempt;
   }
 
+  /** Calls back with the last complete checkpoint, whose files stay until it is done; with undefined when there is none. */
+  async withNewestCheckpoint<T>(use: (found: FoundCheckpoint | undefined) => Promise<T>): Promise<T> {
+    const found = await this.#store.readNewest();
+    const stateFiles = this.#stateFiles;
+    if (found === undefined || stateFiles === undefined) return await use(found);
+    const { checkpointId } = found.manifest;
+    stateFiles.hold(checkpointId);
+    try {
+      return await use(found);
+    } finally {
+      await stateFiles.unhold(checkpointId);
+    }
+  }
+
   /** @throws UserError CHECKPOINT_CORRUPT when no retained checkpoint is whole, STATE_INCOMPATIBLE when it does not fit. */
   async recover(): Promise<Recovered> {
     const { logger } = this.#options.environment;
@@ -57,6 +72,7 @@ export class Recovery {
     const claim = await this.#store.claim(await this.#attemptMin());
     this.#attempt = claim.attempt;
     const stateFiles = new StateFileRegistry(this.#store, logger);
+    this.#stateFiles = stateFiles;
     const corruptIds: number[] = [];
     let corruption: unknown;
     for (const checkpointId of claim.candidates) {

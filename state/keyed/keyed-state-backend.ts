@@ -38,6 +38,11 @@ export interface KeyedStateBackend {
    * the callback changes is kept. In no particular order; there is no current key afterwards. For rare work over all keys.
    */
   forEachKey(visit: (key: Key) => void): void;
+  /**
+   * What a declared state holds for a key, as plain values, by namespace where it has any (see `ContentsOf`); undefined when
+   * nothing. Touches nothing: no current key, no refresh of time-to-live, no clean-up. With a blocking read when it has to be.
+   */
+  inspect(key: Key, stateName: string): unknown;
 
   // Timers of the current key: one per (key, namespace, timestamp, domain).
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void;

@@ -10,6 +10,7 @@ import type { ObjectStorage } from '../storage/object-storage.ts';
 import type { PageStore } from '../store/page-store.ts';
 import { createStateHandle } from './create-state-handle.ts';
 import { Expiry } from './expiry.ts';
+import { inspectPage } from './inspect-page.ts';
 import { TAG_PART } from './key-image.ts';
 import type { Key, Namespace } from './key.ts';
 import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
@@ -248,6 +249,12 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     } finally {
       this.#cursor.page = NO_PAGE;
     }
+  }
+
+  inspect(key: Key, stateName: string): unknown {
+    const index = this.#codec.descriptors.findIndex(({ name }) => name === stateName);
+    assert(index >= 0, () => `no state ${stateName} is declared`);
+    return inspectPage(this.#cache.pageOf(key), index, this.#codec.descriptors[index]!, this.#cursor);
   }
 
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void {

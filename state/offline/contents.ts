@@ -13,15 +13,20 @@ import type { WrittenAt } from './keyed-entry.ts';
 export class ContentConverter {
   readonly #descriptor: StateDescriptor;
   readonly #keyText: ((key: unknown) => string) | undefined;
+  readonly #isAlive: (timestampMs: number) => boolean;
 
-  constructor(descriptor: StateDescriptor) {
+  /** @param isAlive whether what was written then is read; default: all is. Time-to-live only. */
+  constructor(descriptor: StateDescriptor, isAlive: (timestampMs: number) => boolean = () => true) {
     this.#descriptor = descriptor;
+    this.#isAlive = isAlive;
     this.#keyText = descriptor.kind === 'map' ? keyTextOf(descriptor.keySchema as Schema<unknown>) : undefined;
   }
 
-  /** Contents as in `ContentsOf`. */
+  /** Contents as in `ContentsOf`; undefined when nothing of them is alive. */
   read(slot: unknown): unknown {
-    return slot instanceof NamespaceMap ? byNamespace(slot, (content) => this.#read(content)) : this.#read(slot);
+    if (!(slot instanceof NamespaceMap)) return this.#read(slot);
+    const contents = byNamespace(slot, (content) => this.#read(content));
+    return contents.size === 0 ? undefined : contents;
   }
 
   /** The times of what is read. Time-to-live only. */
@@ -44,19 +49,25 @@ export class ContentConverter {
 
   #read(content: unknown): unknown {
     switch (this.#descriptor.kind) {
-      case 'list':
-        return elementsOf(content).map(valueOf);
+      case 'list': {
+        const elements = elementsOf(content).filter((element) => this.#isRead(element));
+        return elements.length === 0 ? undefined : elements.map(valueOf);
+      }
       case 'map': {
         const entries = new Map<unknown, unknown>();
-        for (const [key, entry] of content as Map<unknown, unknown> | LargeMap) {
-          if (entry instanceof MapEntry) entries.set(entry.key, valueOf(entry.value));
-          else entries.set(key, valueOf(entry));
+        for (const [mapKey, entry] of content as Map<unknown, unknown> | LargeMap) {
+          const value = entry instanceof MapEntry ? entry.value : entry;
+          if (this.#isRead(value)) entries.set(entry instanceof MapEntry ? entry.key : mapKey, valueOf(value));
         }
-        return entries;
+        return entries.size === 0 ? undefined : entries;
       }
       default:
-        return valueOf(content);
+        return this.#isRead(content) ? valueOf(content) : undefined;
     }
+  }
+
+  #isRead(content: unknown): boolean {
+    return !(content instanceof Stamped) || this.#isAlive(content.timestampMs);
   }
 
   #readTimes(content: unknown): WrittenAt {
@@ -116,8 +127,14 @@ export class ContentConverter {
   }
 }
 
+/** Namespaces of which nothing is read are left out. */
 function byNamespace(slot: NamespaceMap, read: (content: unknown) => unknown): Map<Namespace, unknown> {
-  return new Map(slot.namespaces.map((namespace, i) => [namespace, read(slot.contents[i])]));
+  const found = new Map<Namespace, unknown>();
+  for (const [i, namespace] of slot.namespaces.entries()) {
+    const content = read(slot.contents[i]);
+    if (content !== undefined) found.set(namespace, content);
+  }
+  return found;
 }
 
 function elementsOf(content: unknown): readonly unknown[] {

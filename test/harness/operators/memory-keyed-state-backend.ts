@@ -85,6 +85,10 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
     this.#currentKey = undefined;
   }
 
+  inspect(): never {
+    throw new Error('the oracle backend is not asked from outside');
+  }
+
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void {
     this.#register(this.#eventTimers, namespace, timestampMs);
   }
