@@ -17,7 +17,7 @@ import { WindowOperator } from './window-operator.ts';
  *
  * Stateful and lawful as `WindowOperator`; time is the minimum of both inputs' watermarks.
  */
-export class CoGroupOperator<L, R, E, OUT, W extends Window> extends WindowOperator<TaggedRow<L, R>, E, OUT, W> {
+class CoGroupOperator<L, R, E, OUT, W extends Window> extends WindowOperator<TaggedRow<L, R>, E, OUT, W> {
   override processElement1(value: unknown, timestampMs: number, kind: RowKind): void {
     this.processElement({ left: value, right: undefined }, timestampMs, kind);
   }

@@ -10,13 +10,13 @@ type States = typeof STATES;
 /** Fires at every n-th record of a window; the counts of windows that merge add up. */
 export class CountTrigger extends Trigger<unknown, Window, States> {
   override readonly states: States = STATES;
-  readonly #countMax: number;
+  readonly countMax: number;
 
   constructor(countMax: number) {
     super();
     if (!(countMax >= 1))
       throw new UserError('CONFIGURATION', `a count trigger needs a positive count, found ${countMax}`);
-    this.#countMax = countMax;
+    this.countMax = countMax;
   }
 
   static of(countMax: number): CountTrigger {
@@ -25,7 +25,7 @@ export class CountTrigger extends Trigger<unknown, Window, States> {
 
   onElement(_value: unknown, _timestampMs: number, _window: Window, { state }: TriggerContext<States>): TriggerResult {
     state.count.add(1);
-    if (state.count.get()! < this.#countMax) return CONTINUE;
+    if (state.count.get()! < this.countMax) return CONTINUE;
     state.count.clear();
     return FIRE;
   }

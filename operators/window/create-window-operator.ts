@@ -3,14 +3,18 @@ import type { StreamOperator } from '../../engine/task/stream-operator.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import type { AggregateFunction } from '../process/state-spec.ts';
+import { CountTrigger } from './count-trigger.ts';
+import { CountWindowOperator } from './count-window-operator.ts';
 import { EventTimeTrigger } from './event-time-trigger.ts';
 import type { Evictor } from './evictor.ts';
 import { FixedEventTimeWindows } from './fixed-windows.ts';
+import { GlobalWindows } from './global-windows.ts';
+import { PurgingTrigger } from './purging-trigger.ts';
 import { EventTimeSessionWindows } from './session-windows.ts';
 import { SessionWindowOperator } from './session-window-operator.ts';
 import { SlicedWindowOperator } from './sliced-window-operator.ts';
 import type { Trigger } from './trigger.ts';
-import type { TimeWindow, Window } from './window.ts';
+import type { GlobalWindow, TimeWindow, Window } from './window.ts';
 import type { WindowAssigner } from './window-assigner.ts';
 import {
   AggregateContents,
@@ -48,9 +52,14 @@ export function createWindowOperator<T, E, OUT, W extends Window>(
   accumulation: WindowAccumulation<T, E>,
   logic: WindowLogic<Key, E, OUT, W> | undefined,
 ): StreamOperator<OUT> {
+  const countMax = evictor === undefined ? purgedCountOf(assigner, trigger) : undefined;
   const isPlain = (trigger === undefined || trigger === EventTimeTrigger.create()) && evictor === undefined;
   const keepsWindowState = logic?.windowState !== undefined || logic?.clear !== undefined;
-  const aggregate = isPlain && !keepsWindowState ? aggregateOf(accumulation) : undefined;
+  const aggregate = (isPlain || countMax !== undefined) && !keepsWindowState ? aggregateOf(accumulation) : undefined;
+  if (aggregate !== undefined && countMax !== undefined) {
+    const globalLogic = logic as unknown as WindowLogic<Key, E, OUT, GlobalWindow> | undefined;
+    return new CountWindowOperator<T, unknown, E, OUT>({ countMax, aggregate, logic: globalLogic });
+  }
   if (aggregate !== undefined) {
     const timeLogic = logic as unknown as WindowLogic<Key, E, OUT, TimeWindow> | undefined;
     const options = { aggregate, logic: timeLogic, allowedLatenessMs, lateTag };
@@ -74,6 +83,15 @@ export function createWindowOperator<T, E, OUT, W extends Window>(
     return new WindowOperator({ ...options, contents, logic: folding(accumulation, elementLogic) });
   }
   return new WindowOperator({ ...options, contents: contentsOf<T, E, W>(accumulation), logic: elementLogic });
+}
+
+/** Set where every so many records of a key are a window: the global window, fired and purged by their number. */
+function purgedCountOf(
+  assigner: WindowAssigner<never, Window>,
+  trigger: Trigger<never, never> | undefined,
+): number | undefined {
+  if (!(assigner instanceof GlobalWindows && trigger instanceof PurgingTrigger)) return undefined;
+  return trigger.nested instanceof CountTrigger ? trigger.nested.countMax : undefined;
 }
 
 /** The accumulation as an aggregate; undefined when all records are wanted. */

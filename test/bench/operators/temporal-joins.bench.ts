@@ -100,6 +100,7 @@ await measureOperators([
     byHand: () => new TemporalLoop(),
     keyOf: (_i, random) => Math.floor(random() * 100_000),
     sideOf,
+    note: 'More rows wait than the decoded tier holds: pages are encoded and decoded again; and each key has its timer.',
   },
   {
     name: 'temporal join in processing time, 1,000 keys',
@@ -107,5 +108,6 @@ await measureOperators([
     byHand: () => new LatestLoop(),
     keyOf: thousandKeys,
     sideOf,
+    note: 'The loop is one look into a map; what the engine adds is that of any keyed state, some 60 ns.',
   },
 ]);

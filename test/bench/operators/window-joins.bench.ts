@@ -92,6 +92,9 @@ const joined = () =>
     },
   });
 
+const NOTE =
+  'Each window and side is a list of its own, which may outgrow memory; each record passes assigner, trigger and timers.';
+
 await measureOperators([
   {
     name: 'window join 1 s, 1,000 keys, one in ten right',
@@ -99,6 +102,7 @@ await measureOperators([
     byHand: () => new WindowJoinLoop(),
     keyOf: thousandKeys,
     sideOf: (i) => (i % 10 === 9 ? 1 : 0),
+    note: NOTE,
   },
   {
     name: 'window join 1 s, one impression a key, 5 % clicks',
@@ -106,6 +110,7 @@ await measureOperators([
     byHand: () => new WindowJoinLoop(),
     keyOf: impressionOf,
     sideOf: (i) => (isClick(i) ? 1 : 0),
+    note: NOTE,
   },
   {
     name: 'count window of 10, reduce, 1,000 keys',
@@ -122,5 +127,6 @@ await measureOperators([
       ),
     byHand: () => new CountWindowLoop(),
     keyOf: thousandKeys,
+    note: 'The loop is one look into a map; what the engine adds is that of any keyed state, some 60 ns.',
   },
 ]);
