@@ -1,7 +1,16 @@
+import type { Environment } from '../../engine/base/environment.ts';
 import { SeededRandom } from '../../engine/base/random.ts';
 import type { DataStream } from '../../operators/data-stream.ts';
 import { generatorSource } from '../../operators/source/collection/generator-source.ts';
-import { boolean, defineProcess, OutputTag, valueState, WatermarkStrategy } from '../../operators/index.ts';
+import {
+  type AsyncFunction,
+  boolean,
+  defineProcess,
+  OutputTag,
+  string,
+  valueState,
+  WatermarkStrategy,
+} from '../../operators/index.ts';
 import { murmurHash } from '../../state/keyed/key-group.ts';
 import type { SimulatedJob } from './simulate.ts';
 
@@ -94,7 +103,7 @@ function addOperator(
   const options = { name: `op-${n}`, parallelism };
   const hash = (row: string): number => murmurHash([...row].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) | 0, n));
   const marked = (row: string): string => `${row}>${n}`;
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0:
       return [{ stream: first.stream.map(marked, options), rows: first.rows.map(marked) }];
     case 1: {
@@ -163,6 +172,16 @@ function addOperator(
         },
       ];
     }
+    case 8: {
+      const how = pick(['orderedWait', 'unorderedWait'] as const);
+      const stream = first.stream[how](new Asked(marked), {
+        ...options,
+        uid: `ask-${n}`,
+        schema: string(),
+        capacity: pick([1, 3, 50]),
+      });
+      return [{ stream, rows: first.rows.map(marked) }];
+    }
     default: {
       const left = (row: string): string => `${row}<${n}`;
       const connected = first.stream.connect(second.stream);
@@ -173,5 +192,25 @@ function addOperator(
         },
       ];
     }
+  }
+}
+
+/** A function whose answers take a while, or none. */
+class Asked implements AsyncFunction<string, string> {
+  readonly #map: (row: string) => string;
+  #environment: Environment = undefined as never;
+
+  constructor(map: (row: string) => string) {
+    this.#map = map;
+  }
+
+  open({ environment }: { readonly environment: Environment }): void {
+    this.#environment = environment;
+  }
+
+  asyncInvoke(row: string): Promise<string[]> | string[] {
+    const { random, scheduler } = this.#environment;
+    const delayMs = Math.floor(random.next() * 8);
+    return delayMs === 0 ? [this.#map(row)] : scheduler.delay(delayMs).then(() => [this.#map(row)]);
   }
 }
