@@ -14,7 +14,7 @@ export interface PartialCacheOptions {
   readonly cacheMissing?: boolean | undefined;
 }
 
-/** Keeps the whole table, loaded before the first record. */
+/** Keeps the whole table, in every subtask, loaded before the first record. */
 export interface FullCacheOptions {
   readonly kind: 'full';
   /** From the end of a load to the beginning of the next one. Until that is complete, the old rows answer. */
