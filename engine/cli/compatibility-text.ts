@@ -1,5 +1,6 @@
 import type { Compatibility, OperatorCompatibility, StateCompatibility } from '../checkpoint/compatibility.ts';
 import type { FoundCheckpoint } from '../checkpoint/manifest.ts';
+import { table } from './table.ts';
 
 const WORDS: Readonly<Record<StateCompatibility['outcome'], string>> = {
   same: 'compatible',
@@ -45,14 +46,4 @@ function operatorRows(operator: OperatorCompatibility): string[][] {
 
 function outcomeWord(outcome: OperatorCompatibility['outcome']): string {
   return outcome === 'kept' ? 'compatible' : outcome === 'new' ? 'new' : 'not in the job';
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  );
 }

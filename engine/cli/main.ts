@@ -7,6 +7,7 @@ import { createControlCommands } from './control-commands.ts';
 import { EXIT_CODES, exitCodeOf } from './exit-code.ts';
 import { errorText } from './logger.ts';
 import { runCommand } from './run-command.ts';
+import { createStateCommand } from './state-commands.ts';
 
 /** The `tidemark` command. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -29,6 +30,11 @@ async function main(argv: readonly string[]): Promise<number> {
       .description('Tells whether a job could go on from a checkpoint or savepoint. tidemark check JOB --help.')
       .argument('<job>', 'path of a module whose default export is a job')
       .argument('[options...]', 'see tidemark check JOB --help'),
+  );
+  program.addCommand(
+    createStateCommand()
+      .exitOverride()
+      .configureOutput({ outputError: () => {} }),
   );
   for (const command of createControlCommands(print))
     program.addCommand(command.exitOverride().configureOutput({ outputError: () => {} }));
@@ -64,6 +70,12 @@ function isDebugging(argv: readonly string[], variable: string | undefined): boo
   const at = argv.lastIndexOf('--log-level');
   return argv.includes('--log-level=debug') || (at < 0 ? variable : argv[at + 1]) === 'debug';
 }
+
+// Who has read enough (`| head`) closes the pipe: nothing is left to do then.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
 
 try {
   process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,8 @@
 import { UserError } from '../base/errors.ts';
-import type { Key, Namespace } from '../../state/keyed/key.ts';
+import type { Namespace } from '../../state/keyed/key.ts';
 import type { JobExecution } from '../runtime/job-execution.ts';
 import type { StateAnswer } from '../runtime/state-query.ts';
+import { keysOf, numbersOf } from './key-text.ts';
 
 /**
  * Answers `GET /state`: the operators and states that can be asked for, and
@@ -47,38 +48,6 @@ function required(url: URL, name: string): string {
   const value = url.searchParams.get(name);
   if (value === null) throw new UserError('CONFIGURATION', `the parameter '${name}' is missing`);
   return value;
-}
-
-/** A text may be a string key or what it reads as; where the type is not told both are tried, the string first. */
-function keysOf(text: string, type: string | undefined): Key[] {
-  switch (type) {
-    case undefined:
-      return [text, ...numbersOf(text), ...booleansOf(text)];
-    case 'string':
-      return [text];
-    case 'number':
-      return oneOf(numbersOf(text), 'a number', text);
-    case 'boolean':
-      return oneOf(booleansOf(text), 'true or false', text);
-    case 'bigint':
-      if (/^-?\d+$/.test(text)) return [BigInt(text)];
-      throw new UserError('CONFIGURATION', `expected an integer as key, found '${text}'`);
-    default:
-      throw new UserError('CONFIGURATION', `keyType: expected string, number, bigint or boolean, found '${type}'`);
-  }
-}
-
-function numbersOf(text: string): number[] {
-  return text.trim() !== '' && Number.isFinite(Number(text)) ? [Number(text)] : [];
-}
-
-function booleansOf(text: string): boolean[] {
-  return text === 'true' || text === 'false' ? [text === 'true'] : [];
-}
-
-function oneOf<T extends Key>(keys: readonly T[], expected: string, found: string): Key[] {
-  if (keys.length > 0) return [...keys];
-  throw new UserError('CONFIGURATION', `expected ${expected} as key, found '${found}'`);
 }
 
 /** Windows of fixed size are kept under their start, sessions under `start:end`. */
