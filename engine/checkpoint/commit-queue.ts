@@ -1,5 +1,5 @@
 import type { Environment } from '../base/environment.ts';
-import { ExternalError, TidemarkError, UserError } from '../base/errors.ts';
+import { CheckpointCorruptError, ExternalError, TidemarkError, UserError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Committer } from '../task/sink.ts';
 import type { PendingCommit } from './manifest.ts';
@@ -97,7 +97,7 @@ export class CommitQueue {
         } catch (error) {
           if (this.#isStopped) return;
           if (!(error instanceof TidemarkError) || !error.retryable) {
-            this.#onFatal(error);
+            this.#onFatal(error instanceof CheckpointCorruptError ? lostResults(commit, error) : error);
             return;
           }
           this.#logger.warn(`commit of checkpoint ${commit.checkpointId} to '${sinkUid}' failed, trying again`, {
@@ -124,6 +124,19 @@ export class CommitQueue {
       else this.#waiters.push(waiter);
     }
   }
+}
+
+/** Nothing brings back what was staged: to start again would only find that once more. */
+function lostResults({ sinkUid, checkpointId }: PendingCommit, cause: CheckpointCorruptError): ExternalError {
+  return new ExternalError(
+    'CHECKPOINT_CORRUPT',
+    `results of checkpoint ${checkpointId} that '${sinkUid}' has to commit are lost: ${cause.message}`,
+    {
+      cause,
+      retryable: false,
+      hint: 'Start from a savepoint, or a copy of the checkpoint folder, from before that checkpoint: the results are then made again.',
+    },
+  );
 }
 
 function stoppedError(): ExternalError {

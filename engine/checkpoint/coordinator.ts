@@ -283,6 +283,8 @@ export class CheckpointCoordinator {
   async #complete(pending: PendingCheckpoint): Promise<void> {
     pending.timeout.cancel();
     const { checkpointId } = pending.barrier;
+    const { timeoutMs } = this.#options;
+    const timer = this.#environment.scheduler.setTimer(timeoutMs, () => this.#onStoringTimeout(pending));
     try {
       const manifest = this.#assemble(pending);
       const manifestBytes = JSON.stringify(manifest).length;
@@ -310,7 +312,27 @@ export class CheckpointCoordinator {
           ),
         );
       }
+    } finally {
+      timer.cancel();
     }
+  }
+
+  /**
+   * Whether the manifest will be stored after all nobody knows: only an attempt that claims the chain anew, and reads it,
+   * can go on.
+   */
+  #onStoringTimeout(pending: PendingCheckpoint): void {
+    if (this.#pending !== pending) return;
+    this.#pending = undefined;
+    this.statistics.failedCount++;
+    const { checkpointId } = pending.barrier;
+    const error = new ExternalError(
+      'CHECKPOINT_FAILED',
+      `checkpoint ${checkpointId}: its manifest was not stored within ${this.#options.timeoutMs} ms`,
+      { hint: 'Checkpoint storage does not answer: look after it, or raise the checkpoint timeout.' },
+    );
+    pending.reject(error);
+    this.#onFatal(error);
   }
 
   async #cleanUp(dropped: readonly RetainedCheckpoint[]): Promise<void> {

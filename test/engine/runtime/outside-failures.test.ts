@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ExternalError, UserError } from '../../../engine/base/errors.ts';
+import { CheckpointCorruptError, ExternalError, UserError } from '../../../engine/base/errors.ts';
 import { MemoryFileSystem } from '../../../engine/base/file-system-memory.ts';
 import type { Sink } from '../../../engine/task/sink.ts';
 import { CollectedRows, collectSink } from '../../../operators/sink/collect/collect-sink.ts';
@@ -64,6 +64,14 @@ function failingSink(failures: { readonly prepare?: Error; readonly commit?: Err
 test.each([
   ['stored for the last checkpoint', { prepare: NO_BUCKET }, { code: 'NOT_FOUND', cause: NO_BUCKET }],
   ['committed after the last checkpoint', { commit: DENIED }, DENIED],
+  [
+    'found again, as what was staged is missing,',
+    { commit: new CheckpointCorruptError('staged rows /x are missing') },
+    {
+      code: 'CHECKPOINT_CORRUPT',
+      message: "results of checkpoint 1 that 'out' has to commit are lost: staged rows /x are missing",
+    },
+  ],
 ])('a job whose results cannot be %s fails with the cause, not restarted', async (_what, failures, expected) => {
   // Without an interval the only checkpoint is the one after all tasks have finished.
   const job = startVirtualJob({ build: countJob(() => failingSink(failures)) });
@@ -79,4 +87,36 @@ test('a passing fault at the last checkpoint restarts the job, which then ends',
   delete failures.prepare;
   expect(await job.environment.run(job.execution.result)).toMatchObject({ state: 'finished' });
   expect(job.execution.status.restartCount).toBe(1);
+});
+
+test('a manifest whose storing hangs is not waited for: the job starts anew from what is stored', async () => {
+  const rows = new CollectedRows<string>();
+  const job = startVirtualJob({
+    build: countJob(() => collectSink({ into: rows }), { countPerSplit: COUNT, recordsPerSecond: 1_000 }),
+    checkpointInterval: 100,
+    checkpointTimeout: 500,
+    restart: { kind: 'fixed-delay', attempts: 2, delay: 100 },
+    wrapStorage: (storage) => ({
+      description: storage.description,
+      url: (key) => storage.url(key),
+      get: (key) => storage.get(key),
+      getRange: (key, offset, length) => storage.getRange(key, offset, length),
+      put: (key, bytes, condition) => {
+        // The answer to this one never comes; whether it is stored nobody knows.
+        if (key.endsWith('chk-4-1.json')) {
+          void storage.put(key, bytes, condition);
+          return new Promise<string>(() => {});
+        }
+        return storage.put(key, bytes, condition);
+      },
+      delete: (keys) => storage.delete(keys),
+      list: (prefix) => storage.list(prefix),
+    }),
+  });
+  await job.environment.advance(1_100);
+  expect(job.execution.status.restartCount).toBe(1);
+  expect(job.log.join('\n')).toContain('checkpoint 4: its manifest was not stored within 500 ms');
+  await job.environment.run(job.execution.result);
+  expect(job.execution.status.restartCount).toBe(1);
+  expect(rows.values().sort()).toEqual(expectedCounts(COUNT));
 });
