@@ -37,6 +37,8 @@ export interface OperatorDeclaration {
   readonly isStateful: boolean;
   /** Is not chained to the operator before it. Default false. */
   readonly startsChain?: boolean | undefined;
+  /** The sources that feed it are aligned. Default: whether it has two inputs that are keyed. */
+  readonly alignsSources?: boolean | undefined;
   /** Makes the operator of one subtask. */
   readonly factory: () => StreamOperator<unknown>;
 }
@@ -63,7 +65,7 @@ export class StreamGraphBuilder {
     return { nodeId, sideOutputTag: undefined, partitioning: FORWARD };
   }
 
-  addOperator({ inputs, kind, options, isStateful, startsChain, factory }: OperatorDeclaration): StreamPort {
+  addOperator({ inputs, kind, options, isStateful, startsChain, alignsSources, factory }: OperatorDeclaration): StreamPort {
     const nodeId = this.#add({
       ...this.#base(kind, options, isStateful),
       kind: 'operator',
@@ -71,6 +73,7 @@ export class StreamGraphBuilder {
       inputCount: inputs.length,
       isStateful,
       startsChain,
+      alignsSources,
     });
     for (const [inputIndex, ports] of inputs.entries()) this.#connect(ports, nodeId, inputIndex);
     return { nodeId, sideOutputTag: undefined, partitioning: FORWARD };

@@ -79,7 +79,8 @@ export class TemporalJoin<L, R, PR> {
         ? new ProcessingTimeTemporalJoinOperator({ joinType, rightSchema, condition, logic })
         : new TemporalJoinOperator({ joinType, leftSchema, rightSchema, condition, logic, leftLateTag });
     };
-    return this.#left.transform2(this.#right, { kind, options, isStateful: true, factory: create });
+    const alignsSources = !isProcessingTime;
+    return this.#left.transform2(this.#right, { kind, options, isStateful: true, alignsSources, factory: create });
   }
 
   #with<P>(settings: Partial<TemporalSettings<L, R>>): TemporalJoin<L, R, P> {

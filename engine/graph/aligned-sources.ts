@@ -20,9 +20,9 @@ export interface AlignedSource {
  */
 export function findAlignedSources(graph: StreamGraph, { watermarkAlignment }: JobOptions): AlignedSource[] {
   const sources = graph.nodes.filter((node) => node.kind === 'source');
-  const groups = watermarkAlignment === 'off' ? new Map<number, number>() : groupByJoins(graph);
+  const groups = watermarkAlignment === false ? new Map<number, number>() : groupByJoins(graph);
   const maxDriftMs =
-    watermarkAlignment === undefined || watermarkAlignment === 'off'
+    watermarkAlignment === undefined || watermarkAlignment === false
       ? ALIGNMENT_DRIFT_MS
       : durationMs(watermarkAlignment);
   if (!(maxDriftMs >= 0)) {

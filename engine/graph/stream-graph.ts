@@ -87,8 +87,8 @@ export interface JobOptions {
   readonly maxParallelism?: number | undefined;
   readonly checkpointInterval?: Duration | undefined;
   /**
-   * How far the sources that feed one join may run ahead of each other, in event time; `off`: as far as they like. A
+   * How far the sources that feed one join may run ahead of each other, in event time; false: as far as they like. A
    * source's own `withWatermarkAlignment` or `withoutWatermarkAlignment` wins. Default 1 minute.
    */
-  readonly watermarkAlignment?: Duration | 'off' | undefined;
+  readonly watermarkAlignment?: Duration | false | undefined;
 }

@@ -121,10 +121,6 @@ export class Task {
     return this.source === undefined ? this.#headTimers.currentWatermarkMs() : this.source.watermarkMs;
   }
 
-  get isBackpressured(): boolean {
-    return !this.#haveOutputsRoom();
-  }
-
   /** Opens the operators, the last one first, so that an operator can emit while it opens. */
   async open(): Promise<void> {
     try {
@@ -231,8 +227,7 @@ export class Task {
       return true;
     }
     if (this.source !== undefined) {
-      const mayRead = this.source.mayRead();
-      if (!mayRead || this.#isSourceEmpty || this.#isSourceStopped) return false;
+      if (!this.source.mayRead() || this.#isSourceEmpty || this.#isSourceStopped) return false;
       return this.#pollSource(this.source);
     }
     return this.#pollGate();
