@@ -123,7 +123,7 @@ function addOperator(
       return [{ stream: union.map(marked, options), rows: [...first.rows, ...second.rows].map(marked) }];
     }
     case 4: {
-      const how = pick(['rebalance', 'global'] as const);
+      const how = pick(['rebalance', 'rescale', 'shuffle', 'global'] as const);
       return [{ stream: first.stream[how]().map(marked, options), rows: first.rows.map(marked) }];
     }
     case 5: {
