@@ -5,22 +5,9 @@ import type { Barrier } from '../exchange/control-element.ts';
 import type { Json } from '../task/source.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import type {
-  CheckpointManifest,
-  OperatorSnapshot,
-  PendingCommit,
-  RetainedCheckpoint,
-  SubtaskSnapshot,
-} from './manifest.ts';
+import { assembleManifest, type TaskAcknowledgement } from './assemble-manifest.ts';
+import type { CheckpointManifest, RetainedCheckpoint } from './manifest.ts';
 import type { StateFileRegistry } from './state-file-registry.ts';
-
-/** What one task reports for a checkpoint: a part of each of its operators' snapshots, and what its sinks prepared. */
-export interface TaskAcknowledgement {
-  readonly operators: readonly (Omit<OperatorSnapshot, 'subtasks' | 'enumerator'> & {
-    readonly subtask: SubtaskSnapshot;
-  })[];
-  readonly commits: readonly { readonly sinkUid: string; readonly committables: readonly Json[] }[];
-}
 
 /** The tasks and enumerators of an attempt, as the coordinator sees them. */
 export interface CheckpointParticipants {
@@ -286,7 +273,16 @@ export class CheckpointCoordinator {
     const { timeoutMs } = this.#options;
     const timer = this.#environment.scheduler.setTimer(timeoutMs, () => this.#onStoringTimeout(pending));
     try {
-      const manifest = this.#assemble(pending);
+      const manifest = assembleManifest({
+        ...this.#identity,
+        checkpointId,
+        triggeredAtMs: pending.triggeredAtMs,
+        completedAtMs: this.#environment.clock.nowMs(),
+        isFinal: pending.isFinal,
+        acknowledgements: pending.acknowledgements,
+        enumerators: pending.enumerators,
+        pendingCommits: this.#commits.pending,
+      });
       const manifestBytes = JSON.stringify(manifest).length;
       const { dropped } = await this.#store.commit(manifest);
       if (this.#pending !== pending) throw new ExternalError('CANCELED', 'the attempt has stopped');
@@ -341,39 +337,6 @@ export class CheckpointCoordinator {
       await this.#files.removeOrphans(this.#identity.attempt);
     }
     await this.#files.release(dropped);
-  }
-
-  #assemble(pending: PendingCheckpoint): CheckpointManifest {
-    const operators: Record<string, OperatorSnapshot> = {};
-    const committablesBySink = new Map<string, Json[]>();
-    for (const acknowledgement of pending.acknowledgements) {
-      for (const { subtask, ...operator } of acknowledgement.operators) {
-        const existing = operators[operator.uid];
-        const subtasks = [...(existing?.subtasks ?? []), subtask].sort((a, b) => a.subtaskIndex - b.subtaskIndex);
-        operators[operator.uid] = { ...operator, subtasks, enumerator: pending.enumerators[operator.uid] };
-      }
-      for (const { sinkUid, committables } of acknowledgement.commits) {
-        const all = committablesBySink.get(sinkUid) ?? [];
-        all.push(...committables);
-        committablesBySink.set(sinkUid, all);
-      }
-    }
-    const pendingCommits: PendingCommit[] = [...this.#commits.pending];
-    for (const [sinkUid, committables] of committablesBySink) {
-      if (committables.length > 0)
-        pendingCommits.push({ sinkUid, checkpointId: pending.barrier.checkpointId, committables });
-    }
-    return {
-      format: 1,
-      kind: 'checkpoint',
-      ...this.#identity,
-      checkpointId: pending.barrier.checkpointId,
-      triggeredAtMs: pending.triggeredAtMs,
-      completedAtMs: this.#environment.clock.nowMs(),
-      isFinal: pending.isFinal,
-      operators,
-      pendingCommits,
-    };
   }
 
   #recordSuccess(pending: PendingCheckpoint, bytes: number): void {

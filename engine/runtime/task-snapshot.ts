@@ -1,6 +1,6 @@
 import type { StateDescriptor } from '../../state/keyed/state.ts';
 import type { KeyedStateDescription, SubtaskSnapshot } from '../checkpoint/manifest.ts';
-import type { TaskAcknowledgement } from '../checkpoint/coordinator.ts';
+import type { TaskAcknowledgement } from '../checkpoint/assemble-manifest.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import { SinkOperator } from '../task/sink-operator.ts';
 import { keyOfUid } from '../graph/uid.ts';

@@ -45,7 +45,7 @@ export class Expiry {
     if (this.index.count === 0 || nowMs === UNSTAMPED_MS) return undefined;
     if (!this.index.collect(nowMs)) return undefined;
     // What was spilled is brought back now and looked at by a later sweep.
-    if (this.index.isWaiting) return this.#cache.loadTimes(this.index);
+    if (this.index.isWaiting) return this.#cache.times.load(this.index);
     const countMax = Math.min(SWEEP_KEYS_MAX, this.#cache.decoded.pagesMax);
     const keys = this.#keys;
     keys.length = 0;

@@ -1,4 +1,4 @@
-import type { PageStore, PageWrite } from '../store/page-store.ts';
+import type { PageStore } from '../store/page-store.ts';
 import { DecodedTier } from './decoded-tier.ts';
 import { EncodedTier } from './encoded-tier.ts';
 import { hashOfBytes, hashOfKey, readKey } from './key-image.ts';
@@ -14,14 +14,11 @@ import type { OnSpill } from './spill-batch.ts';
 import { SpillQueue } from './spill-queue.ts';
 import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
 import type { TimeIndex } from './time-index.ts';
+import { TimeSpill } from './time-spill.ts';
 
 /** What a decoded page costs on the heap: its objects, and so much per encoded byte. */
 const PAGE_OVERHEAD_BYTES = 400;
 const HEAP_BYTES_PER_ENCODED_BYTE = 4;
-
-/** Time indexes may take so much of the encoded tier's budget in memory; beyond, they are spilled down to the low share. */
-const TIMES_SHARE = 1 / 4;
-const TIMES_LOW_SHARE = 3 / 4;
 
 /** Pages fetched one by one between two batches before older ones are evicted. */
 const SINGLE_PAGES_MAX = 64;
@@ -47,6 +44,7 @@ export class PageCache {
   readonly decoded: DecodedTier;
   readonly encoded: EncodedTier;
   readonly passing: PassingPage;
+  readonly times: TimeSpill;
   readonly #codec: PageCodec;
   readonly #areas: StoreAreas;
   readonly #store: PageStore;
@@ -65,7 +63,6 @@ export class PageCache {
   #encodedBytesAverage = 64;
   /** Keys with a stored page that is not empty, in the encoded tier or in the store. */
   storedCount = 0;
-  readonly #timesBytesMax: number;
   /** Pages of keys that were not decoded, to be filled together. */
   readonly #faulted: Page[] = [];
   readonly #victims: Page[] = [];
@@ -79,11 +76,11 @@ export class PageCache {
     this.#store = options.store;
     this.#spills = new SpillQueue(options.store);
     this.#maxParallelism = options.maxParallelism;
-    this.#timesBytesMax = options.encodedBytesMax * TIMES_SHARE;
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
     const { codec, areas, maxParallelism, encodedBytesMax } = options;
     this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax });
     this.passing = new PassingPage(this.encoded, codec);
+    this.times = new TimeSpill({ store: options.store, areas, spills: this.#spills, encodedBytesMax });
     options.large.parts = new PageParts({
       encoded: this.encoded,
       codec,
@@ -239,25 +236,6 @@ export class PageCache {
       if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     }
     this.passing.close();
-  }
-
-  /** Brings back spilled parts of a time index. */
-  loadTimes(index: TimeIndex): Promise<void> {
-    return index.load(this.#store, this.#areas);
-  }
-
-  /** Spills time indexes until they take no more than their share of the encoded tier's budget. */
-  shrinkTimes(indexes: readonly TimeIndex[]): void {
-    let bytes = 0;
-    for (const index of indexes) bytes += index.byteLength;
-    if (bytes <= this.#timesBytesMax) return;
-    const batch: PageWrite[] = [];
-    let excess = bytes - this.#timesBytesMax * TIMES_LOW_SHARE;
-    for (const index of indexes) {
-      if (excess > 0) excess -= index.spill(excess, batch, this.#areas);
-    }
-    const written = batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
-    if (batch.length > 0) this.#spills.write(batch, written);
   }
 
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
@@ -418,6 +396,4 @@ export class PageCache {
   }
 }
 
-function flushContent(content: LargeContent): void {
-  content.flush();
-}
+const flushContent = (content: LargeContent): void => content.flush();

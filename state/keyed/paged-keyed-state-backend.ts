@@ -187,7 +187,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
         restoreTime(this.#processingExpiry.index, head.processingExpiryAtMs, run);
       }
       this.#cache.shrinkEncoded();
-      this.#cache.shrinkTimes(this.#indexes);
+      this.#cache.times.shrink(this.#indexes);
       await this.#cache.spillsDone();
     } while (await run.load());
   }
@@ -211,7 +211,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
     this.#takeAddedBytes();
     this.#cursor.page = NO_PAGE;
-    this.#cache.shrinkTimes(this.#indexes);
+    this.#cache.times.shrink(this.#indexes);
     return this.#cache.prepare(keys, from, to);
   }
 

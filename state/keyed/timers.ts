@@ -62,7 +62,7 @@ export class Timers {
       if (left <= 0) return false;
       if (this.index.isWaiting) {
         const waitingLeft = left;
-        return this.#cache.loadTimes(this.index).then(() => this.fire(limitMs, waitingLeft, onTimer));
+        return this.#cache.times.load(this.index).then(() => this.fire(limitMs, waitingLeft, onTimer));
       }
       const fetching = this.#prepareRun(limitMs);
       if (fetching !== undefined) {

@@ -1,14 +1,11 @@
+import type { TaskAcknowledgement } from '../../../engine/checkpoint/assemble-manifest.ts';
 import { expect, test } from 'vitest';
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
 import { ExternalError, OwnershipLostError } from '../../../engine/base/errors.ts';
 import { SILENT_LOGGER } from '../../../engine/base/logger.ts';
 import { CheckpointStore } from '../../../engine/checkpoint/checkpoint-store.ts';
 import { CommitQueue } from '../../../engine/checkpoint/commit-queue.ts';
-import {
-  CheckpointCoordinator,
-  type CheckpointOptions,
-  type TaskAcknowledgement,
-} from '../../../engine/checkpoint/coordinator.ts';
+import { CheckpointCoordinator, type CheckpointOptions } from '../../../engine/checkpoint/coordinator.ts';
 import { StateFileRegistry } from '../../../engine/checkpoint/state-file-registry.ts';
 import type { Barrier } from '../../../engine/exchange/control-element.ts';
 import { DirectoryStorage } from '../../../state/storage/directory-storage.ts';
