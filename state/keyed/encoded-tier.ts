@@ -1,8 +1,9 @@
 import { ByteWriter } from '../../engine/base/bytes.ts';
 import { BloomFilter } from './bloom-filter.ts';
 import { type Changes, collectChanges } from './changes.ts';
-import { KeyImage, TAG_PART } from './key-image.ts';
+import { KeyImage } from './key-image.ts';
 import { KeyProbe } from './key-probe.ts';
+import { forEachLiveKey, type OnKeyBytes } from './live-keys.ts';
 import type { PageCodec } from './page-codec.ts';
 import type { Page } from './page.ts';
 import type { Segment } from './segment.ts';
@@ -234,22 +235,9 @@ export class EncodedTier {
     return this.#commit(segment, at, length, keyGroup, flags, epoch);
   }
 
-  /** The bytes of every key of key groups [start, end) that has a page here, in the order of memory. */
-  forEachKey(
-    keyGroupStart: number,
-    keyGroupEnd: number,
-    visit: (buffer: Buffer, offset: number, length: number) => void,
-  ): void {
-    this.#pool.forEach((segment) => {
-      for (let offset = 0; offset < segment.used; offset += segment.entryBytesAt(offset)) {
-        const keyGroup = segment.keyGroupAt(offset);
-        if (keyGroup < keyGroupStart || keyGroup >= keyGroupEnd) continue;
-        if ((segment.flagsAt(offset) & ENTRY_DEAD) !== 0 || segment.pageLengthAt(offset) === 0) continue;
-        const keyOffset = offset + ENTRY_HEADER_BYTES;
-        if (segment.buffer[keyOffset] === TAG_PART) continue;
-        visit(segment.buffer, keyOffset, segment.keyLengthAt(offset));
-      }
-    });
+  /** See `forEachLiveKey`. */
+  forEachKey(keyGroupStart: number, keyGroupEnd: number, visit: OnKeyBytes): void {
+    forEachLiveKey(this.#pool, keyGroupStart, keyGroupEnd, visit);
   }
 
   /** Every live entry whose changes the next checkpoint must hold, in the order of memory. */

@@ -141,39 +141,19 @@ export class PageCache {
 
   /** Makes the pages of `keys` resident for the timers that may fire; a promise when they have to be fetched. */
   prepareTimers(keys: readonly Key[]): undefined | Promise<unknown> {
-    if (!this.#isSealed) this.seal();
-    const pin = ++this.#pin;
-    const { pages } = this.decoded;
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]!;
-      const hash = hashOfKey(key);
-      const page = pages.get(hash, key);
-      if (page === undefined) this.#fault(key, hash, pin);
-      else page.pin = pin;
-    }
+    const pin = this.#pinAll(keys);
     const settled = this.#settle(pin, 0, true);
     return settled === 0 ? undefined : (settled as Promise<number>);
   }
 
   /** Makes the pages of `keys` resident, with a blocking read when they have to be fetched. */
   prepareBlocking(keys: readonly Key[]): void {
-    if (!this.#isSealed) this.seal();
-    const pin = ++this.#pin;
-    const { pages } = this.decoded;
-    for (const key of keys) {
-      const hash = hashOfKey(key);
-      const page = pages.get(hash, key);
-      if (page === undefined) this.#fault(key, hash, pin);
-      else page.pin = pin;
-    }
+    const pin = this.#pinAll(keys);
     this.#fillFaulted(false);
     this.#evict(pin);
     this.#spills.check();
     this.#spills.waitBlocking();
-    const loading = this.#loading;
-    if (loading.length === 0) return;
-    this.#loading = [];
-    this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
+    this.#loadBlocking();
   }
 
   /** The page of the i-th key prepared; looked up again when it may have been evicted since. */
@@ -194,11 +174,7 @@ export class PageCache {
       this.#fillFaulted(false);
       if (isFull) this.#evict(this.#pin);
     }
-    if (page.isHeld) {
-      const loading = this.#loading;
-      this.#loading = [];
-      this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
-    }
+    if (page.isHeld) this.#loadBlocking();
     return page;
   }
 
@@ -351,6 +327,28 @@ export class PageCache {
     if (count <= this.#hashes.length) return;
     this.#hashes = new Int32Array(count * 2);
     this.#candidates = new Int32Array(count * 2);
+  }
+
+  /** Takes the pages of `keys` into the decoded tier, some of them still empty: `#fillFaulted` must follow. */
+  #pinAll(keys: readonly Key[]): number {
+    if (!this.#isSealed) this.seal();
+    const pin = ++this.#pin;
+    const { pages } = this.decoded;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
+      const hash = hashOfKey(key);
+      const page = pages.get(hash, key);
+      if (page === undefined) this.#fault(key, hash, pin);
+      else page.pin = pin;
+    }
+    return pin;
+  }
+
+  #loadBlocking(): void {
+    const loading = this.#loading;
+    if (loading.length === 0) return;
+    this.#loading = [];
+    this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
   }
 
   async #load(result: number): Promise<number> {
