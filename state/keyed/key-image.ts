@@ -176,6 +176,14 @@ function tagOf(key: Exclude<Key, string>): number {
   return key ? TAG_TRUE : TAG_FALSE;
 }
 
+/** Types of keys, by tag. */
+const KEY_TYPES = ['', 'string', 'string', 'number', 'number', 'bigint', 'bigint', 'boolean', 'boolean'] as const;
+
+/** `typeof` of the key whose bytes start with this tag; empty for a part. */
+export function keyTypeOfTag(tag: number): (typeof KEY_TYPES)[number] {
+  return KEY_TYPES[tag] ?? '';
+}
+
 /** Node's own slices: what `toString` calls after it has looked at the encoding's name. */
 interface SliceableBuffer extends Buffer {
   latin1Slice(start: number, end: number): string;

@@ -12,6 +12,7 @@ import { createStateHandle } from './create-state-handle.ts';
 import { Expiry } from './expiry.ts';
 import { inspectPage } from './inspect-page.ts';
 import { TAG_PART } from './key-image.ts';
+import { KeyTypes } from './key-types.ts';
 import type { Key, Namespace } from './key.ts';
 import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
 import { KeyScan } from './key-scan.ts';
@@ -99,6 +100,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #keyScan: KeyScan;
   readonly #snapshots: Snapshots;
   readonly #store: PageStore;
+  readonly #keyTypes: KeyTypes;
   #isClosed = false;
 
   constructor(
@@ -114,6 +116,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     const { cache, store, maxParallelism, scheduler } = options;
     this.#codec = codec;
     this.#store = store;
+    this.#keyTypes = new KeyTypes(options.operatorUid);
     this.#cache = new PageCache({
       codec,
       areas,
@@ -173,7 +176,9 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
         encoded.image.setBytes(run.buffer, run.keyOffset, run.keyLength, run.hash);
         const ref = encoded.add(run.keyGroup, run.buffer, run.pageOffset, run.pageLength, ENTRY_IN_CHECKPOINT, 0);
         encoded.segmentOf(ref).buffer[offsetOf(ref) + ENTRY_HEADER_BYTES + run.keyLength] = run.format;
-        if (run.buffer[run.keyOffset] === TAG_PART) continue;
+        const tag = run.buffer[run.keyOffset]!;
+        if (tag === TAG_PART) continue;
+        this.#keyTypes.note(tag);
         this.#cache.storedCount++;
         if (reader.buffer !== run.buffer) reader = new ByteReader(run.buffer);
         reader.offset = run.pageOffset;
@@ -211,6 +216,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
     this.#takeAddedBytes();
     this.#cursor.page = NO_PAGE;
+    if (this.#keyTypes.isPending) this.#keyTypes.check(keys, from, to);
     this.#cache.times.shrink(this.#indexes);
     return this.#cache.prepare(keys, from, to);
   }

@@ -180,3 +180,25 @@ test('what has outlived its event time is dropped without being read', async () 
   const files = await snapshot(backend);
   expect((await open(files)).pageCount()).toBe(0);
 });
+
+test('keys of another type than those stored are refused with the first batch', async () => {
+  for (const [keys, isRefused] of [
+    [[1, 2], true],
+    [[7n], true],
+    [['k'], false],
+    [['new'], false],
+    [[1, 'other'], false],
+  ] as const) {
+    const backend = await open(await oldState());
+    backend.state(USER);
+    const prepare = (): unknown => backend.prepare(keys, 0, keys.length);
+    if (!isRefused) expect(prepare()).toBe(keys.length);
+    else
+      expect(prepare).toThrow(
+        expect.objectContaining({
+          code: 'STATE_INCOMPATIBLE',
+          message: `operator tested: its stored keys are of type string, the job's are of type ${typeof keys[0]}`,
+        }),
+      );
+  }
+});

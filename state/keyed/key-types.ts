@@ -1,0 +1,44 @@
+import { UserError } from '../../engine/base/errors.ts';
+import { keyTypeOfTag } from './key-image.ts';
+import type { Key } from './key.ts';
+
+/**
+ * Notices when a job's keys are of another type than those of the state it was restored from: everything would be there and
+ * nothing would be found. What a key selector returns is known only from records, so the first batch decides.
+ */
+export class KeyTypes {
+  readonly #operatorUid: string;
+  readonly #stored = new Set<string>();
+  #lastTag = 0;
+
+  constructor(operatorUid: string) {
+    this.#operatorUid = operatorUid;
+  }
+
+  /** Whether the next batch is to be looked at. */
+  get isPending(): boolean {
+    return this.#stored.size > 0;
+  }
+
+  /** @param tag first byte of a restored key. */
+  note(tag: number): void {
+    if (tag === this.#lastTag) return;
+    this.#lastTag = tag;
+    this.#stored.add(keyTypeOfTag(tag));
+  }
+
+  /** @throws UserError STATE_INCOMPATIBLE when none of the keys is of a stored type. */
+  check(keys: readonly Key[], from: number, to: number): void {
+    if (from >= to) return;
+    const stored = [...this.#stored];
+    this.#stored.clear();
+    for (let i = from; i < to; i++) if (stored.includes(typeof keys[i])) return;
+    throw new UserError(
+      'STATE_INCOMPATIBLE',
+      `operator ${this.#operatorUid}: its stored keys are of type ${stored.join(' and ')}, the job's are of type ${typeof keys[from]}`,
+      {
+        hint: 'Keys never evolve: let the key selector return what it did before, or write the state anew under the new keys (SavepointWriter).',
+      },
+    );
+  }
+}
