@@ -14,6 +14,7 @@ export function createRecordLoop(
   keyedState: KeyedStateBackend | undefined,
   inputCount: number,
 ): RecordLoop {
+  if (inputCount > 2) return new ManyInputsLoop(operator, keyedState);
   if (keyedState === undefined) return inputCount === 2 ? new TwoInputLoop(operator) : new OneInputLoop(operator);
   return inputCount === 2 ? new KeyedTwoInputLoop(operator, keyedState) : new KeyedOneInputLoop(operator, keyedState);
 }
@@ -96,5 +97,26 @@ class KeyedTwoInputLoop implements RecordLoop {
       }
     }
     keyedState.clearCurrentKey();
+  }
+}
+
+class ManyInputsLoop implements RecordLoop {
+  readonly #operator: StreamOperator<unknown>;
+  readonly #keyedState: KeyedStateBackend | undefined;
+
+  constructor(operator: StreamOperator<unknown>, keyedState: KeyedStateBackend | undefined) {
+    this.#operator = operator;
+    this.#keyedState = keyedState;
+  }
+
+  run(batch: RecordBatch, from: number, to: number, inputIndex: number): void {
+    const operator = this.#operator;
+    const keyedState = this.#keyedState;
+    const { values, timestamps, kinds } = batch;
+    for (let i = from; i < to; i++) {
+      keyedState?.select(i);
+      operator.processElementOf(inputIndex, values[i], timestamps[i]!, kinds[i] as RowKind);
+    }
+    keyedState?.clearCurrentKey();
   }
 }

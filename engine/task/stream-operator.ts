@@ -83,6 +83,13 @@ export abstract class StreamOperator<OUT> {
     throw new InternalError(`${this.constructor.name} has no second input`);
   }
 
+  /** A record of one of more than two inputs. @param inputIndex from 0. */
+  processElementOf(inputIndex: number, value: unknown, timestampMs: number, kind: RowKind): void {
+    if (inputIndex === 0) this.processElement1(value, timestampMs, kind);
+    else if (inputIndex === 1) this.processElement2(value, timestampMs, kind);
+    else throw new InternalError(`${this.constructor.name} has no input ${inputIndex}`);
+  }
+
   /**
    * The combined watermark of all inputs advanced. Event-time timers due by it have fired already; after this call the
    * watermark is forwarded as `outputWatermark` says.
@@ -127,7 +134,7 @@ export abstract class StreamOperator<OUT> {
   /** The checkpoint is complete and durable. May be lost, may come late: for everything up to this id. */
   notifyCheckpointComplete(_checkpointId: number): void {}
 
-  /** No record follows on input `inputIndex` (0 or 1). The MAX watermark has come before. */
+  /** No record follows on input `inputIndex`, from 0. The MAX watermark has come before. */
   endInput(_inputIndex: number): void {}
 
   /** All inputs ended: emit what is still held. May be asynchronous to flush what is in flight. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
+import { createNodeEnvironment } from '../../engine/base/environment-node.ts';
 import { runIsolated } from './run-isolated.ts';
 import { runVector, type VectorResult } from './run-vector.ts';
 import { readVectors, type Vector } from './vector.ts';
@@ -51,7 +52,7 @@ function file(name: string, content: unknown): string {
 function run(...args: string[]): { readonly status: number | null; readonly lines: string[]; readonly error: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    env: { ...process.env, INIT_CWD: folder },
+    env: { ...createNodeEnvironment().variables, INIT_CWD: folder },
     encoding: 'utf8',
   });
   return { status, lines: stdout.trimEnd().split('\n'), error: stderr };

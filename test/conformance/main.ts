@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createNodeEnvironment } from '../../engine/base/environment-node.ts';
 import { runIsolated } from './run-isolated.ts';
 import type { VectorResult } from './run-vector.ts';
 import { readVectors, type Vector } from './vector.ts';
@@ -63,7 +64,7 @@ function readArguments(): Arguments {
 
 function readFile(file: string): Vector[] {
   // npm changes into the package's folder and keeps in INIT_CWD where it was called.
-  const places = [process.env['INIT_CWD'], process.cwd()].flatMap((from) =>
+  const places = [createNodeEnvironment().variables['INIT_CWD'], process.cwd()].flatMap((from) =>
     from === undefined ? [] : resolve(from, file),
   );
   const path = places.find((place) => existsSync(place));

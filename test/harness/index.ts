@@ -8,15 +8,23 @@ export {
   type TestBackend,
   type TestBackendKind,
 } from './operators/backends.ts';
+export { harnessOf, twoInputHarnessOf } from './operators/harness-of.ts';
 export {
-  type HarnessOptions,
   type HarnessSnapshot,
+  type HarnessSubtaskSnapshot,
+  repackageState,
+  repartitionOperatorState,
+  type SubtaskPlace,
+} from './operators/harness-snapshot.ts';
+export type { HarnessOptions, KeySelectors } from './operators/harness-options.ts';
+export {
   OperatorHarness,
+  keyedBroadcastHarness,
   keyedOneInputHarness,
+  multiInputHarness,
   oneInputHarness,
   twoInputHarness,
 } from './operators/operator-harness.ts';
-export { SinkHarness, type SinkHarnessOptions, type SinkSnapshot } from './operators/sink-harness.ts';
 export {
   type OutputElement,
   type RecordElement,

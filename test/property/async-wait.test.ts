@@ -6,7 +6,8 @@ import type { AsyncFunction } from '../../operators/async/async-function.ts';
 import { AsyncRetryStrategies } from '../../operators/async/async-retry.ts';
 import { AsyncWaitOperator } from '../../operators/async/async-wait-operator.ts';
 import { array, boolean, int, record, string } from '../../state/index.ts';
-import { type HarnessSnapshot, oneInputHarness } from '../harness/operators/operator-harness.ts';
+import type { HarnessSnapshot } from '../harness/operators/harness-snapshot.ts';
+import { oneInputHarness } from '../harness/operators/operator-harness.ts';
 import type { OutputElement } from '../harness/operators/stream-elements.ts';
 
 /** What the function does at one attempt: answers after a while, or at once without a promise. */

@@ -5,7 +5,8 @@ import { declareLookupJoin } from '../../operators/async/lookup/lookup-join.ts';
 import type { LookupCacheOptions } from '../../operators/async/lookup/lookup-cache-options.ts';
 import type { LookupTable } from '../../operators/async/lookup/lookup-table.ts';
 import { int, optional, record } from '../../state/index.ts';
-import { type HarnessSnapshot, oneInputHarness } from '../harness/operators/operator-harness.ts';
+import type { HarnessSnapshot } from '../harness/operators/harness-snapshot.ts';
+import { oneInputHarness } from '../harness/operators/operator-harness.ts';
 import { isRecord } from '../harness/operators/stream-elements.ts';
 
 const Probe = record('Probe', { n: int(), key: optional(int()) });

@@ -4,7 +4,8 @@ import { AsyncRetryStrategies, RetryPredicates } from '../../../operators/async/
 import { AsyncWaitOperator } from '../../../operators/async/async-wait-operator.ts';
 import { DEFAULT_CAPACITY } from '../../../operators/async/async-wait-options.ts';
 import { long } from '../../../state/schema/scalars.ts';
-import { type HarnessSnapshot, oneInputHarness } from '../../harness/operators/operator-harness.ts';
+import type { HarnessSnapshot } from '../../harness/operators/harness-snapshot.ts';
+import { oneInputHarness } from '../../harness/operators/operator-harness.ts';
 import { NotCovered, type VectorType } from '../observed.ts';
 import { timeMs } from '../vector.ts';
 import { print, rowKindOf } from './from-harness.ts';

@@ -1,7 +1,8 @@
 import type { RowKind } from '../../../engine/task/row-kind.ts';
 import type { StreamOperator } from '../../../engine/task/stream-operator.ts';
 import type { TestBackendKind } from '../../harness/operators/backends.ts';
-import { type HarnessSnapshot, OperatorHarness } from '../../harness/operators/operator-harness.ts';
+import type { HarnessSnapshot } from '../../harness/operators/harness-snapshot.ts';
+import { OperatorHarness } from '../../harness/operators/operator-harness.ts';
 import type { OutputElement } from '../../harness/operators/stream-elements.ts';
 import { NotCovered, type Observed, type VectorRun } from '../observed.ts';
 import { printTime, type Step, timeMs } from '../vector.ts';

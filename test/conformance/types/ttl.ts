@@ -1,7 +1,8 @@
 import { StreamOperator } from '../../../engine/task/stream-operator.ts';
 import type { StateTtl, ValueState } from '../../../state/keyed/state.ts';
 import { PAGED_BACKEND } from '../../harness/operators/backends.ts';
-import { type HarnessSnapshot, keyedOneInputHarness } from '../../harness/operators/operator-harness.ts';
+import type { HarnessSnapshot } from '../../harness/operators/harness-snapshot.ts';
+import { keyedOneInputHarness } from '../../harness/operators/operator-harness.ts';
 import type { VectorType } from '../observed.ts';
 import { timeMs, type VectorTime } from '../vector.ts';
 import { AnyJson } from './any-json.ts';

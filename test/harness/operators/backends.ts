@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
+import { keyGroupOf } from '../../../state/keyed/key-group.ts';
 import type { KeyedStateBackend } from '../../../state/keyed/keyed-state-backend.ts';
 import { createKeyedStateBackend } from '../../../state/keyed/paged-keyed-state-backend.ts';
 import type { StateFile } from '../../../state/snapshot/state-file.ts';
@@ -15,8 +16,15 @@ import { MemoryKeyedStateBackend, type MemoryKeyedStateSnapshot } from './memory
 /** A kind of keyed state backend under a harness. */
 export interface TestBackendKind {
   readonly name: string;
-  /** @param restored what `snapshot` of the same kind gave. */
-  create(restored: unknown): Promise<TestBackend>;
+  /** @param restored what `snapshot` of the same kind gave, of every subtask. */
+  create(restored: readonly unknown[], keyGroups: KeyGroups): Promise<TestBackend>;
+}
+
+/** The key groups of a subtask: [start, end) of `maxParallelism`. */
+export interface KeyGroups {
+  readonly start: number;
+  readonly end: number;
+  readonly maxParallelism: number;
 }
 
 export interface TestBackend {
@@ -27,8 +35,11 @@ export interface TestBackend {
 /** Plain maps; copies everything, so that an operator that changes a value without handing it back shows. */
 export const ORACLE_BACKEND: TestBackendKind = {
   name: 'oracle',
-  create(restored) {
-    const backend = new MemoryKeyedStateBackend(restored as MemoryKeyedStateSnapshot | undefined);
+  create(restored, { start, end, maxParallelism }) {
+    const backend = new MemoryKeyedStateBackend(restored as readonly MemoryKeyedStateSnapshot[], (key) => {
+      const keyGroup = keyGroupOf(key, maxParallelism);
+      return keyGroup >= start && keyGroup < end;
+    });
     return Promise.resolve({ backend, snapshot: () => Promise.resolve(backend.copy()) });
   },
 };
@@ -49,16 +60,14 @@ function pagedBackend(name: string, options: PagedBackendOptions): TestBackendKi
   const { decodedPagesMax, encodedBytesMax } = options;
   return {
     name,
-    async create(restored) {
-      const { storage, files } = (restored as PagedSnapshot | undefined) ?? {
-        storage: new DirectoryStorage(new VirtualEnvironment(), '/checkpoints'),
-        files: [],
-      };
+    async create(restored, { start, end, maxParallelism }) {
+      const { storage, files } = await together(restored as readonly PagedSnapshot[]);
+      const backendIndex = backendCount++;
       const backend = await createKeyedStateBackend({
         operatorUid: 'operator',
-        maxParallelism: 128,
-        keyGroupStart: 0,
-        keyGroupEnd: 128,
+        maxParallelism,
+        keyGroupStart: start,
+        keyGroupEnd: end,
         ...(await options.openStore()),
         storage,
         restoreFiles: files,
@@ -67,12 +76,25 @@ function pagedBackend(name: string, options: PagedBackendOptions): TestBackendKi
       return {
         backend,
         async snapshot(checkpointId): Promise<PagedSnapshot> {
-          const filePrefix = `chk-${checkpointId}-${storage.description}`.replaceAll(/[^a-z0-9-]+/g, '-');
+          const filePrefix = `chk-${checkpointId}-${backendIndex}`;
           return { storage, files: await backend.snapshot({ checkpointId, isFull: false, filePrefix }) };
         },
       };
     },
   };
+}
+
+/** Tells the files of backends apart. */
+let backendCount = 0;
+
+/** All files of several subtasks in one storage. */
+async function together(snapshots: readonly PagedSnapshot[]): Promise<PagedSnapshot> {
+  const storage = snapshots[0]?.storage ?? new DirectoryStorage(new VirtualEnvironment(), '/checkpoints');
+  for (const other of snapshots) {
+    if (other.storage === storage) continue;
+    for (const { key } of other.files) await storage.put(key, (await other.storage.get(key))!.bytes);
+  }
+  return { storage, files: snapshots.flatMap(({ files }) => files) };
 }
 
 const onHeap: Pick<PagedBackendOptions, 'encodedBytesMax' | 'openStore'> = {

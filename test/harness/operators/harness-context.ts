@@ -139,6 +139,12 @@ export interface HarnessContextOptions {
   readonly backend: KeyedStateBackend | undefined;
   readonly restoredOperatorState: readonly OperatorStateSnapshot[];
   readonly isRestored: boolean;
+  /** Default 0. */
+  readonly subtaskIndex?: number | undefined;
+  /** Default 1. */
+  readonly parallelism?: number | undefined;
+  /** Default 128. */
+  readonly maxParallelism?: number | undefined;
   /** Side outputs that nobody reads, by tag id. Default: all are read. */
   readonly unreadTagIds: readonly string[];
 }

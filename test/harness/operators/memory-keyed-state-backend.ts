@@ -33,13 +33,14 @@ export class MemoryKeyedStateBackend implements KeyedStateBackend {
   #keys: readonly Key[] = [];
   #currentKey: Key | undefined;
 
-  constructor(restored?: MemoryKeyedStateSnapshot) {
-    const { contents, eventTimers, processingTimers } = structuredClone(
-      restored ?? { contents: new Map<string, unknown>(), eventTimers: [], processingTimers: [] },
+  /** @param restored of every subtask there was. @param isMine whether a key belongs to this one. */
+  constructor(restored: readonly MemoryKeyedStateSnapshot[] = [], isMine: (key: Key) => boolean = () => true) {
+    const mine = structuredClone(restored);
+    this.#contents = new Map(
+      mine.flatMap(({ contents }) => [...contents].filter(([id]) => isMine(keyOf(id.split('\n')[1]!)))),
     );
-    this.#contents = contents;
-    this.#eventTimers = eventTimers;
-    this.#processingTimers = processingTimers;
+    this.#eventTimers = mine.flatMap(({ eventTimers }) => eventTimers.filter(({ key }) => isMine(key)));
+    this.#processingTimers = mine.flatMap(({ processingTimers }) => processingTimers.filter(({ key }) => isMine(key)));
   }
 
   state<D extends StateDescriptor>(descriptor: D): StateOf<D> & NamespacedState {

@@ -1,35 +1,26 @@
 import { MetricGroup } from '../../../engine/base/metrics.ts';
-import type { OperatorStateSnapshot } from '../../../engine/checkpoint/manifest.ts';
 import { TaskMails } from '../../../engine/task/mailbox.ts';
 import type { OutputTag } from '../../../engine/task/output-tag.ts';
 import { INSERT, type RowKind } from '../../../engine/task/row-kind.ts';
 import type { StreamOperator } from '../../../engine/task/stream-operator.ts';
 import { CombinedWatermark } from '../../../engine/time/combined-watermark.ts';
 import { MIN_TIMESTAMP_MS, NO_TIMESTAMP } from '../../../engine/time/timestamps.ts';
+import { keyGroupOf, subtaskOfKeyGroup } from '../../../state/keyed/key-group.ts';
 import type { Key } from '../../../state/keyed/key.ts';
 import type { KeyedStateBackend } from '../../../state/keyed/keyed-state-backend.ts';
-import { ORACLE_BACKEND, type TestBackend, type TestBackendKind } from './backends.ts';
+import { type KeyGroups, ORACLE_BACKEND, type TestBackend } from './backends.ts';
 import { type HarnessContext, createHarnessContext, HarnessClock, OutputLog } from './harness-context.ts';
+import { type HarnessOptions, keyGroupsOf, type KeySelectors, placeOf } from './harness-options.ts';
+import {
+  type HarnessSnapshot,
+  type HarnessSubtaskSnapshot,
+  repartitionOperatorState,
+  type SubtaskPlace,
+} from './harness-snapshot.ts';
 import type { OutputElement, RecordElement } from './stream-elements.ts';
-
-export interface HarnessOptions {
-  /** Which keyed state the operator runs on. Default: the oracle's. */
-  readonly backend?: TestBackendKind | undefined;
-  /** Ids of side outputs that nobody reads. Default: all are read. */
-  readonly unreadTagIds?: readonly string[] | undefined;
-}
-
-/** State of an operator, taken by `snapshot`, for `initializeState`. */
-export interface HarnessSnapshot {
-  readonly keyed: unknown;
-  readonly operator: readonly OperatorStateSnapshot[];
-}
 
 /** Turns of the event loop that an operator may need to finish. */
 const FINISH_TURNS_MAX = 1000;
-
-/** By input; undefined for an input without keys beside a keyed one. */
-type KeySelectors = readonly (((value: never) => Key) | undefined)[];
 
 /**
  * Drives one real operator as a task does, step by step, under clocks that only the test moves. Timers and snapshots go
@@ -40,6 +31,8 @@ export class OperatorHarness<OUT> {
   readonly #keySelectors: KeySelectors | undefined;
   readonly #inputCount: number;
   readonly #options: HarnessOptions;
+  readonly #place: SubtaskPlace;
+  readonly #keyGroups: KeyGroups;
   readonly #clock = new HarnessClock();
   readonly #log = new OutputLog();
   readonly metrics: MetricGroup = new MetricGroup();
@@ -62,8 +55,11 @@ export class OperatorHarness<OUT> {
     this.#inputCount = inputCount;
     this.#keySelectors = keySelectors;
     this.#options = options;
+    this.#place = placeOf(options);
+    this.#keyGroups = keyGroupsOf(options);
   }
 
+  /** The functions below this class open one more briefly. @param keySelectors by input; undefined: no input is keyed. */
   static async open<OUT>(
     create: () => StreamOperator<OUT>,
     inputCount: number,
@@ -83,20 +79,33 @@ export class OperatorHarness<OUT> {
     return this.#context.keyedState;
   }
 
-  /** @param timestampMs default: none. */
+  /** A record of the only input. @param timestampMs default: none. */
   processElement(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(0, value);
     this.#operator.processElement(value, timestampMs, kind);
   }
 
+  /** A record of the first input. */
   processElement1(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(0, value);
     this.#operator.processElement1(value, timestampMs, kind);
   }
 
+  /** A record of the second input. */
   processElement2(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(1, value);
     this.#operator.processElement2(value, timestampMs, kind);
+  }
+
+  /** A record of one of many inputs. @param inputIndex from 0. */
+  processElementOf(
+    inputIndex: number,
+    value: unknown,
+    timestampMs: number = NO_TIMESTAMP,
+    kind: RowKind = INSERT,
+  ): void {
+    this.#select(inputIndex, value);
+    this.#operator.processElementOf(inputIndex, value, timestampMs, kind);
   }
 
   /** A watermark of the only input: timers fire, then it is forwarded. */
@@ -105,16 +114,22 @@ export class OperatorHarness<OUT> {
     else await this.#processWatermark(watermarkMs);
   }
 
-  async processWatermark1(watermarkMs: number): Promise<void> {
-    this.#watermarks.inputWatermark(0, watermarkMs);
+  /** A watermark of the first input; the smaller one of all inputs counts. */
+  processWatermark1(watermarkMs: number): Promise<void> {
+    return this.processWatermarkOf(0, watermarkMs);
+  }
+
+  processWatermark2(watermarkMs: number): Promise<void> {
+    return this.processWatermarkOf(1, watermarkMs);
+  }
+
+  /** @param inputIndex from 0. */
+  async processWatermarkOf(inputIndex: number, watermarkMs: number): Promise<void> {
+    this.#watermarks.inputWatermark(inputIndex, watermarkMs);
     await this.#processPending();
   }
 
-  async processWatermark2(watermarkMs: number): Promise<void> {
-    this.#watermarks.inputWatermark(1, watermarkMs);
-    await this.#processPending();
-  }
-
+  /** An input turns idle, so that the others' watermarks count alone, or active again. @param inputIndex from 0. */
   async processWatermarkStatus(status: 'active' | 'idle', inputIndex = 0): Promise<void> {
     const isIdle = status === 'idle';
     if (this.#operator.watermarkInterceptor !== undefined) this.#operator.watermarkInterceptor.onStatus(isIdle);
@@ -138,6 +153,7 @@ export class OperatorHarness<OUT> {
     this.#backend?.backend.setProcessingTime(nowMs);
   }
 
+  /** Ends all inputs and lets the operator emit what it still holds. Watermark MAX is the test's to send before. */
   async endInput(): Promise<void> {
     for (let i = 0; i < this.#inputCount; i++) this.#operator.endInput(i);
     let isFinished = false;
@@ -165,19 +181,28 @@ export class OperatorHarness<OUT> {
     return this.#failures.splice(0);
   }
 
+  /** Takes a checkpoint of the subtask. Put those of several subtasks together with `repackageState`. */
   async snapshot(): Promise<HarnessSnapshot> {
     const checkpointId = ++this.#checkpointId;
     this.#operator.prepareSnapshotPreBarrier(checkpointId);
     this.#operator.snapshotState(checkpointId);
-    return { keyed: await this.#backend?.snapshot(checkpointId), operator: this.#context.operatorState.snapshot() };
+    const operator = this.#context.operatorState.snapshot();
+    const keyed = await this.#backend?.snapshot(checkpointId);
+    return { maxParallelism: this.#keyGroups.maxParallelism, subtasks: [{ keyed, operator }] };
   }
 
-  /** Closes the operator and opens a new one from the snapshot. Watermarks restart at MIN; the clock keeps its value. */
+  /**
+   * Closes the operator and opens a new one from the snapshot, which may be of any parallelism: the subtask gets its part
+   * of it. Watermarks restart at MIN; the clock keeps its value.
+   */
   async initializeState(snapshot: HarnessSnapshot): Promise<void> {
     await this.close();
     this.#clock.watermarkMs = MIN_TIMESTAMP_MS;
     this.#clock.callbacks.length = 0;
-    await this.#open(snapshot);
+    const { maxParallelism } = this.#keyGroups;
+    if (snapshot.maxParallelism !== maxParallelism)
+      throw new Error(`the snapshot has max parallelism ${snapshot.maxParallelism}, the harness ${maxParallelism}`);
+    await this.#open(repartitionOperatorState(snapshot, this.#place));
   }
 
   async close(): Promise<void> {
@@ -222,9 +247,12 @@ export class OperatorHarness<OUT> {
     return this.backend.pageCount();
   }
 
-  async #open(restored: HarnessSnapshot | undefined): Promise<void> {
+  async #open(restored: HarnessSubtaskSnapshot | undefined): Promise<void> {
     const kind = this.#options.backend ?? ORACLE_BACKEND;
-    this.#backend = this.#keySelectors === undefined ? undefined : await kind.create(restored?.keyed);
+    this.#backend =
+      this.#keySelectors === undefined
+        ? undefined
+        : await kind.create((restored?.keyed ?? []) as readonly unknown[], this.#keyGroups);
     this.#backend?.backend.setProcessingTime(this.#clock.nowMs);
     this.#mails = new TaskMails();
     this.#context = createHarnessContext({
@@ -232,6 +260,8 @@ export class OperatorHarness<OUT> {
       log: this.#log,
       metrics: this.metrics,
       mails: this.#mails,
+      ...this.#place,
+      maxParallelism: this.#keyGroups.maxParallelism,
       backend: this.#backend?.backend,
       restoredOperatorState: restored?.operator ?? [],
       isRestored: restored !== undefined,
@@ -263,7 +293,18 @@ export class OperatorHarness<OUT> {
     if (this.#keySelectors === undefined) return;
     const keySelector = this.#keySelectors[inputIndex];
     if (keySelector === undefined) this.backend.clearCurrentKey();
-    else this.backend.setCurrentKey(keySelector(value as never));
+    else this.#selectKey(keySelector(value as never));
+  }
+
+  #selectKey(key: Key): void {
+    const { start, end, maxParallelism } = this.#keyGroups;
+    const keyGroup = keyGroupOf(key, maxParallelism);
+    if (keyGroup < start || keyGroup >= end) {
+      const { parallelism, subtaskIndex } = this.#place;
+      const owner = subtaskOfKeyGroup(keyGroup, parallelism, maxParallelism);
+      throw new Error(`key ${String(key)} belongs to subtask ${owner} of ${parallelism}, this is ${subtaskIndex}`);
+    }
+    this.backend.setCurrentKey(key);
   }
 
   async #processPending(): Promise<void> {
@@ -322,6 +363,16 @@ export function twoInputHarness<T, U, OUT>(
   options: HarnessOptions = {},
 ): Promise<OperatorHarness<OUT>> {
   return OperatorHarness.open(create, 2, keySelectors as KeySelectors | undefined, options);
+}
+
+/** An operator with many inputs, keyed when selectors are given; an input whose selector is undefined has no keys. */
+export function multiInputHarness<OUT>(
+  create: () => StreamOperator<OUT>,
+  inputCount: number,
+  keySelectors?: KeySelectors,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<OUT>> {
+  return OperatorHarness.open(create, inputCount, keySelectors, options);
 }
 
 /** An operator with a keyed input and one that is broadcast. */

@@ -94,7 +94,7 @@ test('unordered, one slow record among many does not pile up those that pass it'
     if (n % 100 === 0) await harness.settle();
   }
   expect(await output(harness)).toEqual(Array.from({ length: 5_000 }, (_, n) => `${n}`));
-  const { operator } = await harness.snapshot();
+  const { operator } = (await harness.snapshot()).subtasks[0]!;
   expect(operator.find(({ name }) => name === 'in-flight')!.entries).toHaveLength(1);
   fn.give('slow', 'at last');
   expect(await output(harness)).toEqual(['at last']);

@@ -1,0 +1,2 @@
+/* The tests that `docs/testing.md` shows. */
+import '../../docs/examples/testing.ts';
