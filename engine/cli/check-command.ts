@@ -90,8 +90,8 @@ function print(flags: CheckFlags, value: object, text: () => readonly string[]):
 }
 
 function createCheckCommand(job: JobDefinition, jobPath: string): Command {
-  const command = new Command('check')
-    .usage(`${jobPath} [options]`)
+  const command = new Command('tidemark')
+    .usage(`check ${jobPath} [options]`)
     .description(`Tells whether the job '${job.name}' could go on from a checkpoint or savepoint, without starting it.`)
     .exitOverride()
     .configureOutput({ outputError: () => {} })

@@ -55,7 +55,7 @@ const OPTIONS = {
 
 /** The command of one job: the common options, then the job's own parameters. */
 export function createRunCommand(job: JobDefinition, jobPath: string): Command {
-  const command = new Command('run')
+  const command = new Command('tidemark')
     .usage(`${jobPath} [options]`)
     .description(job.description ?? `Runs the job '${job.name}'.`)
     .exitOverride()
