@@ -1,5 +1,6 @@
 import type { ChannelOutput } from '../exchange/channel-output.ts';
 import { ACTIVE, IDLE, type ControlElement } from '../exchange/control-element.ts';
+import { MAX_TIMESTAMP_MS } from '../time/timestamps.ts';
 import { DISCARDING_OUTPUT, Output } from './output.ts';
 import type { OutputTag } from './output-tag.ts';
 import type { RowKind } from './row-kind.ts';
@@ -91,7 +92,8 @@ export class ChainedOperator {
     }
     this.#timers.setWatermark(watermarkMs);
     this.operator.processWatermark(watermarkMs);
-    this.emitWatermark(this.operator.outputWatermark(watermarkMs));
+    // The end of time is held back by nobody: everything is out.
+    this.emitWatermark(watermarkMs >= MAX_TIMESTAMP_MS ? watermarkMs : this.operator.outputWatermark(watermarkMs));
   }
 
   processStatus(isIdle: boolean): void {

@@ -96,7 +96,7 @@ export abstract class StreamOperator<OUT> {
    */
   processWatermark(_watermarkMs: number): void {}
 
-  /** The watermark to forward for an input watermark: operators that emit late rows hold it back. */
+  /** The watermark to forward for an input watermark: operators that emit late rows hold it back. Not asked for MAX. */
   outputWatermark(inputWatermarkMs: number): number {
     return inputWatermarkMs;
   }
