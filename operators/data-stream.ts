@@ -15,12 +15,11 @@ import {
 } from './async/lookup/lookup-join.ts';
 import type { LookupTable } from './async/lookup/lookup-table.ts';
 import { BroadcastConnectedStreams } from './broadcast-connected-streams.ts';
-import type { Pattern } from './cep/pattern.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { UnkeyedCoGroup } from './co-grouped-streams.ts';
 import { UnkeyedJoin } from './joined-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
-import type { PatternOptions, PatternStream } from './pattern-stream.ts';
+import type { PatternOptions, PatternOrBuild, PatternStream } from './pattern-stream.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import { FilterOperator } from './process/filter-operator.ts';
 import { type FlatMapFunction, FlatMapOperator } from './process/flat-map-operator.ts';
@@ -186,8 +185,8 @@ export class DataStream<T> {
   }
 
   /** Looks for a pattern in all records, in one subtask. See `KeyedStream.pattern`, which does it per key. */
-  pattern<N extends string>(
-    pattern: Pattern<T, T, N>,
+  pattern<F extends T, N extends string>(
+    pattern: PatternOrBuild<T, F, N>,
     options: Omit<PatternOptions<T, N>, 'parallelism'>,
   ): PatternStream<T, number, N> {
     return this.keyBy(() => 0).pattern(pattern, { ...options, parallelism: 1 });

@@ -85,7 +85,7 @@ export { Pattern } from './cep/pattern.ts';
 export type { PatternMatch } from './cep/pattern-match.ts';
 export type { MatchContext, PatternProcessFunction } from './cep/pattern-process-function.ts';
 export type { WithinType } from './cep/stage.ts';
-export { type PatternOptions, PatternStream } from './pattern-stream.ts';
+export { type PatternBegin, type PatternOptions, PatternStream } from './pattern-stream.ts';
 export { KeyedStream, type ReduceOptions } from './keyed-stream.ts';
 export {
   BroadcastProcessFunction,

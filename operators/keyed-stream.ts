@@ -3,12 +3,11 @@ import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
 import { KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 import { CoGroupedStreams } from './co-grouped-streams.ts';
-import type { Pattern } from './cep/pattern.ts';
 import { KeyedConnectedStreams } from './connected-streams.ts';
 import type { BroadcastStream, DataStream } from './data-stream.ts';
 import { IntervalJoinedStreams } from './interval-joined-streams.ts';
 import { JoinedStreams } from './joined-streams.ts';
-import { type PatternOptions, PatternStream } from './pattern-stream.ts';
+import { builtPattern, type PatternOptions, type PatternOrBuild, PatternStream } from './pattern-stream.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import type { ProcessLogic } from './process/process-function.ts';
 import { ProcessOperator } from './process/process-operator.ts';
@@ -118,12 +117,18 @@ export class KeyedStream<T, K extends Key> {
   /**
    * Looks for a pattern in the records of each key:
    *
-   *     logins.keyBy((login) => login.user)
-   *       .pattern(Pattern.begin<Login>('failed').where((login) => !login.ok).times(3).within('1m'), { uid: 'attacks', schema: Login })
-   *       .select((match) => match['failed']![0]!.user)
+   *     logins
+   *       .keyBy((login) => login.user)
+   *       .pattern((begin) => begin('failed').where((login) => !login.isOk).times(3).within('1m'), { uid: 'attacks', schema: Login })
+   *       .select(({ failed }) => failed[0]!.user)
+   *
+   * @param pattern `Pattern.begin<Login>('failed')...`, or a function that is given `begin`.
    */
-  pattern<N extends string>(pattern: Pattern<T, T, N>, options: PatternOptions<T, N>): PatternStream<T, K, N> {
-    return new PatternStream(this.stream, pattern, options);
+  pattern<F extends T, N extends string>(
+    pattern: PatternOrBuild<T, F, N>,
+    options: PatternOptions<T, N>,
+  ): PatternStream<T, K, N> {
+    return new PatternStream(this.stream, builtPattern(pattern), options);
   }
 
   /**

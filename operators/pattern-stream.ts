@@ -4,7 +4,9 @@ import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
 import { CepOperator } from './cep/cep-operator.ts';
 import { compilePattern } from './cep/compile-pattern.ts';
-import type { Pattern } from './cep/pattern.ts';
+import { Pattern } from './cep/pattern.ts';
+import type { PatternDefinition } from './cep/stage.ts';
+import type { AfterMatchSkipStrategy } from './cep/after-match-skip-strategy.ts';
 import type { PatternMatch } from './cep/pattern-match.ts';
 import type { MatchContext, PatternProcessFunction } from './cep/pattern-process-function.ts';
 import type { DataStream } from './data-stream.ts';
@@ -27,13 +29,31 @@ export interface PatternOptions<T, N extends string = string> extends StatefulOp
   readonly timedOutTag?: OutputTag<PatternMatch<T, N>> | undefined;
 }
 
+/** `Pattern.begin` for records of a known type. */
+export interface PatternBegin<T> {
+  <N extends string>(name: N, afterMatchSkip?: AfterMatchSkipStrategy): Pattern<T, T, N>;
+  <F extends T, N extends string>(group: Pattern<T, F, N>, afterMatchSkip?: AfterMatchSkipStrategy): Pattern<T, T, N>;
+}
+
+/** A pattern, or what makes one: then the types of records and names follow by themselves. */
+export type PatternOrBuild<T, F extends T, N extends string> =
+  | Pattern<T, F, N>
+  | ((begin: PatternBegin<T>) => Pattern<T, F, N>);
+
+export function builtPattern<T, F extends T, N extends string>(pattern: PatternOrBuild<T, F, N>): Pattern<T, F, N> {
+  if (pattern instanceof Pattern) return pattern;
+  const begin = (first: string, afterMatchSkip?: AfterMatchSkipStrategy): Pattern<T> =>
+    Pattern.begin<T>(first, afterMatchSkip);
+  return pattern(begin as PatternBegin<T>);
+}
+
 /** A pattern that is looked for in a stream: `select`, `flatSelect` or `process` say what comes out of a match. */
 export class PatternStream<T, K extends Key, N extends string> {
   readonly #stream: DataStream<T>;
-  readonly #pattern: Pattern<T, T, N>;
+  readonly #pattern: PatternDefinition;
   readonly #options: PatternOptions<T, N>;
 
-  constructor(stream: DataStream<T>, pattern: Pattern<T, T, N>, options: PatternOptions<T, N>) {
+  constructor(stream: DataStream<T>, pattern: PatternDefinition, options: PatternOptions<T, N>) {
     if (options?.schema === undefined) {
       throw new UserError('JOB_DEFINITION', `pattern '${options?.uid}' keeps records but has no schema for them`, {
         hint: 'Pass { schema } with the schema of the records.',

@@ -23,14 +23,14 @@ import {
   recordsDescriptor,
 } from './matcher-state.ts';
 import { OperatorMatchContext } from './operator-match-context.ts';
-import type { Pattern } from './pattern.ts';
 import type { PatternMatch } from './pattern-match.ts';
 import { type MatchListener, PatternMatcher } from './pattern-matcher.ts';
 import type { PatternProcessFunction } from './pattern-process-function.ts';
 import { enqueue } from './record-queue.ts';
+import type { PatternDefinition } from './stage.ts';
 
 export interface CepOperatorOptions<T, OUT> {
-  readonly pattern: Pattern<T>;
+  readonly pattern: PatternDefinition;
   readonly schema: Schema<T>;
   readonly timeDomain: 'eventTime' | 'processingTime';
   /** Order of records of a key with the same time. */
@@ -81,6 +81,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
       skip: pattern.afterMatchSkip,
       buffer: new MatchBuffer(this.#buffers),
       listener: this,
+      wantsTimeouts: timedOutTag !== undefined || logic.processTimedOutMatch !== undefined,
       currentProcessingTimeMs: () => timers.currentProcessingTimeMs(),
     });
     if (timedOutTag !== undefined) this.#timedOut = this.context.sideOutput(timedOutTag);

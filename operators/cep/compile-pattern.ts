@@ -1,9 +1,8 @@
 import { javaHashCode } from '../../state/keyed/key-group.ts';
 import { checkPattern, windowOf } from './check-pattern.ts';
 import { ALWAYS, and, type Condition, not } from './condition.ts';
-import type { Pattern } from './pattern.ts';
 import { GraphState, type GraphStateKind, type PatternGraph } from './pattern-graph.ts';
-import { isNegative, type Stage, stageNames } from './stage.ts';
+import { isNegative, type PatternDefinition, type Stage, stageNames } from './stage.ts';
 
 /**
  * Compiles a pattern to an automaton, from its end to its beginning: every stage becomes one or more states that lead to
@@ -11,8 +10,7 @@ import { isNegative, type Stage, stageNames } from './stage.ts';
  *
  * @throws UserError JOB_DEFINITION for a pattern that cannot be matched as it is meant.
  */
-export function compilePattern<T>(pattern: Pattern<T>): PatternGraph {
-  const { stages, afterMatchSkip } = pattern;
+export function compilePattern({ stages, afterMatchSkip }: PatternDefinition): PatternGraph {
   checkPattern(stages, afterMatchSkip);
   return new PatternCompiler(windowOf(stages)).compile(stages);
 }

@@ -21,8 +21,12 @@ export interface PatternMatcherOptions<T> {
   readonly skip: AfterMatchSkipStrategy;
   readonly buffer: MatchBuffer<T>;
   readonly listener: MatchListener<T>;
+  /** False: `onTimeout` is never called. */
+  readonly wantsTimeouts: boolean;
   readonly currentProcessingTimeMs: () => number;
 }
+
+const NO_MATCHES: readonly never[] = [];
 
 /**
  * Runs an automaton over the records of a key, in their order: every partial match is tried with every record, and may
@@ -36,6 +40,7 @@ export class PatternMatcher<T> {
   readonly #skips: boolean;
   readonly #buffer: MatchBuffer<T>;
   readonly #listener: MatchListener<T>;
+  readonly #wantsTimeouts: boolean;
   readonly #context: JudgedContext<T>;
   readonly #judged: JudgedEvent;
   // Reused: lists of one step.
@@ -43,12 +48,13 @@ export class PatternMatcher<T> {
   readonly #edges: Edge[] = [];
   readonly #results: PartialMatch[] = [];
 
-  constructor({ automaton, skip, buffer, listener, currentProcessingTimeMs }: PatternMatcherOptions<T>) {
+  constructor({ automaton, skip, buffer, listener, wantsTimeouts, currentProcessingTimeMs }: PatternMatcherOptions<T>) {
     this.#automaton = automaton;
     this.#skip = skip;
     this.#skips = skip.kind !== 'noSkip';
     this.#buffer = buffer;
     this.#listener = listener;
+    this.#wantsTimeouts = wantsTimeouts;
     this.#context = new JudgedContext(buffer, automaton.stageNames, currentProcessingTimeMs);
     this.#judged = { event: undefined, context: this.#context, answers: new Uint8Array(automaton.answerCount) };
   }
@@ -71,10 +77,14 @@ export class PatternMatcher<T> {
       const partial = partials[i]!;
       if (this.#follow(state, partial, timestampMs, next, matches)) isChanged = true;
     }
-    const found = matches.length === 0 ? undefined : this.#release(state, matches, next);
-    if (isChanged) state.partials = next;
+    let found: readonly PatternMatch<T>[] = NO_MATCHES;
+    if (isChanged) {
+      // Complete matches may also have waited for one that is gone now.
+      if (matches.length > 0 || state.completed.length > 0) found = this.#release(state, matches, next);
+      state.partials = next;
+    }
     this.#buffer.endRecord(state);
-    if (found !== undefined) for (const match of found) this.#listener.onMatch(match, timestampMs);
+    for (let i = 0; i < found.length; i++) this.#listener.onMatch(found[i]!, timestampMs);
   }
 
   /** Lets time pass up to `nowMs`: partial matches whose time is up by then are gone, or matches if they waited for that. */
@@ -256,7 +266,9 @@ export class PatternMatcher<T> {
       if (this.#automaton.states[partial.state]!.kind === 'pending') {
         heapAdd(waited, partial);
       } else {
-        outcomes.push({ match: this.#matchOf(this.#buffer.path(partial.node)), dueMs, isMatch: false });
+        if (this.#wantsTimeouts) {
+          outcomes.push({ match: this.#matchOf(this.#buffer.path(partial.node)), dueMs, isMatch: false });
+        }
         this.#buffer.release(partial.node);
       }
     }

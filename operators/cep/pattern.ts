@@ -2,7 +2,16 @@ import { UserError } from '../../engine/base/errors.ts';
 import { type Duration, durationMs } from '../../engine/time/duration.ts';
 import { AfterMatchSkipStrategy } from './after-match-skip-strategy.ts';
 import { and, or, type PatternCondition, testOf } from './condition.ts';
-import { type Contiguity, isNegative, shownStage, type Stage, stageNames, stageOf, type WithinType } from './stage.ts';
+import {
+  type Contiguity,
+  isNegative,
+  type PatternDefinition,
+  shownStage,
+  type Stage,
+  stageNames,
+  stageOf,
+  type WithinType,
+} from './stage.ts';
 
 /**
  * A sequence of records to look for in the records of a key: stages with conditions, how each follows the one before, how
@@ -18,7 +27,7 @@ import { type Contiguity, isNegative, shownStage, type Stage, stageNames, stageO
  * @typeParam F the records that fit the last stage; see `subtype`.
  * @typeParam N names of the stages.
  */
-export class Pattern<T, F extends T = T, N extends string = string> {
+export class Pattern<T, F extends T = T, N extends string = string> implements PatternDefinition {
   readonly stages: readonly Stage[];
   readonly afterMatchSkip: AfterMatchSkipStrategy;
   /** Only for the type: what the last stage's conditions take. */
@@ -36,7 +45,7 @@ export class Pattern<T, F extends T = T, N extends string = string> {
     afterMatchSkip?: AfterMatchSkipStrategy,
   ): Pattern<T, T, N>;
   static begin<T>(
-    first: string | Pattern<T>,
+    first: string | PatternDefinition,
     afterMatchSkip: AfterMatchSkipStrategy = AfterMatchSkipStrategy.noSkip(),
   ): Pattern<T> {
     return new Pattern<T>([], afterMatchSkip).#add(first, 'strict');
@@ -78,22 +87,22 @@ export class Pattern<T, F extends T = T, N extends string = string> {
 
   /** The very next record must fit. */
   next<M extends string>(name: M): Pattern<T, T, N | M>;
-  next<M extends string>(group: Pattern<T, T, M>): Pattern<T, T, N | M>;
-  next(following: string | Pattern<T>): Pattern<T, T, never> {
+  next<G extends T, M extends string>(group: Pattern<T, G, M>): Pattern<T, T, N | M>;
+  next(following: string | PatternDefinition): Pattern<T, T, never> {
     return this.#add(following, 'strict');
   }
 
   /** The next record that fits; others in between are passed over. */
   followedBy<M extends string>(name: M): Pattern<T, T, N | M>;
-  followedBy<M extends string>(group: Pattern<T, T, M>): Pattern<T, T, N | M>;
-  followedBy(following: string | Pattern<T>): Pattern<T, T, never> {
+  followedBy<G extends T, M extends string>(group: Pattern<T, G, M>): Pattern<T, T, N | M>;
+  followedBy(following: string | PatternDefinition): Pattern<T, T, never> {
     return this.#add(following, 'skipTillNext');
   }
 
   /** Any later record that fits: each gives a match of its own. */
   followedByAny<M extends string>(name: M): Pattern<T, T, N | M>;
-  followedByAny<M extends string>(group: Pattern<T, T, M>): Pattern<T, T, N | M>;
-  followedByAny(following: string | Pattern<T>): Pattern<T, T, never> {
+  followedByAny<G extends T, M extends string>(group: Pattern<T, G, M>): Pattern<T, T, N | M>;
+  followedByAny(following: string | PatternDefinition): Pattern<T, T, never> {
     return this.#add(following, 'skipTillAny');
   }
 
@@ -175,7 +184,7 @@ export class Pattern<T, F extends T = T, N extends string = string> {
     return this.stages.at(-1)!;
   }
 
-  #add<M extends string>(following: string | Pattern<T>, contiguity: Contiguity): Pattern<T, T, M> {
+  #add<M extends string>(following: string | PatternDefinition, contiguity: Contiguity): Pattern<T, T, M> {
     const stage =
       typeof following === 'string'
         ? stageOf(following, undefined, contiguity)

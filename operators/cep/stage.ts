@@ -1,3 +1,4 @@
+import type { AfterMatchSkipStrategy } from './after-match-skip-strategy.ts';
 import type { Condition } from './condition.ts';
 
 /** How a stage follows the one before it. */
@@ -35,6 +36,12 @@ export interface Stage {
   readonly until: Condition | undefined;
   readonly firstAndLastMs: number | undefined;
   readonly previousAndCurrentMs: number | undefined;
+}
+
+/** A pattern as data. */
+export interface PatternDefinition {
+  readonly stages: readonly Stage[];
+  readonly afterMatchSkip: AfterMatchSkipStrategy;
 }
 
 export function stageOf(name: string | undefined, group: readonly Stage[] | undefined, contiguity: Contiguity): Stage {
