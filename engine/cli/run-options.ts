@@ -63,7 +63,8 @@ export function createRunCommand(job: JobDefinition, jobPath: string): Command {
     .argument('[extra...]')
     .optionsGroup('Options:');
   for (const [name, [flags, description, defaultText]] of Object.entries(OPTIONS)) {
-    const shown = defaultText === undefined ? description : `${description} (default: ${defaultText})`;
+    const shownDefault = jobDefault(job, name as keyof typeof OPTIONS) ?? defaultText;
+    const shown = shownDefault === undefined ? description : `${description} (default: ${shownDefault})`;
     command.addOption(new Option(flags, `${shown} [${variableName(name)}]`));
   }
   command.addOption(new Option('--allow-non-restored-state', 'drop state of operators that the job no longer has'));
@@ -86,7 +87,7 @@ export function parseRunOptions(
   variables: Readonly<Record<string, string | undefined>>,
 ): RunOptions {
   const text = (name: keyof typeof OPTIONS): string | undefined =>
-    (values[name] as string | undefined) ?? variables[variableName(name)] ?? OPTIONS[name][2];
+    (values[name] as string | undefined) ?? variables[variableName(name)] ?? jobDefault(job, name) ?? OPTIONS[name][2];
   const data = resolve(text('data')!);
   return {
     parallelism: positiveInteger(text('parallelism')!, '--parallelism'),
@@ -106,6 +107,14 @@ export function parseRunOptions(
     isStatusShown: values['status'] !== false,
     params: parseParams(job.params, values, variables),
   };
+}
+
+/** What the job's own options say; flags and variables override it. */
+function jobDefault({ options }: JobDefinition, name: keyof typeof OPTIONS): string | undefined {
+  if (name === 'parallelism') return options?.parallelism?.toString();
+  if (name !== 'checkpointInterval') return undefined;
+  const interval = options?.checkpointInterval;
+  return typeof interval === 'number' ? `${interval}ms` : interval;
 }
 
 function positiveInteger(text: string, flag: string): number {

@@ -41,6 +41,18 @@ test('without options a job runs alone, with a checkpoint every 10 s into the da
   });
 });
 
+test("the job's own options are defaults, which flags override", () => {
+  const own = defineJob({
+    name: 'own',
+    options: { parallelism: 3, checkpointInterval: 500 },
+    build: () => {},
+  }) as unknown as JobDefinition;
+  const command = createRunCommand(own, 'run own.ts');
+  expect(command.helpInformation()).toContain('(default: 500ms)');
+  expect(parseRunOptions(own, {}, {})).toMatchObject({ parallelism: 3, checkpointIntervalMs: 500 });
+  expect(parseRunOptions(own, { parallelism: '2' }, {})).toMatchObject({ parallelism: 2, checkpointIntervalMs: 500 });
+});
+
 test('flags win over environment variables', () => {
   const variables = { TIDEMARK_PARALLELISM: '3', TIDEMARK_CACHE: '1GB', TIDEMARK_BROKERS: 'kafka:9092' };
   const options = parse(
