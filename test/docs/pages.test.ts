@@ -46,7 +46,7 @@ async function run(file: string): Promise<string> {
       buildGraph: () => job.createGraph({}, environment),
       checkpointStorage: new DirectoryStorage(environment, '/checkpoints'),
       openPageStore: async () => new HeapPageStore(),
-      restart: { kind: 'none' },
+      restart: { kind: 'fixed-delay', attempts: 1 },
     });
     await environment.run(execution.result);
   } finally {
