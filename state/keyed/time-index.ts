@@ -39,6 +39,7 @@ export class TimeIndex {
   #count = 0;
   #bytes = 0;
   #nextBucketId = 0;
+  #dealtBytes = 0;
   /** What has to be loaded before `collect` can go on. */
   #wanted: { readonly level: number; readonly number: number; readonly bucket: TimeBucket } | undefined = undefined;
   readonly #onGrow: (bytes: number) => void = (bytes) => {
@@ -65,6 +66,11 @@ export class TimeIndex {
   /** Bytes in memory. */
   get byteLength(): number {
     return this.#bytes;
+  }
+
+  /** Bytes of entries moved to narrower buckets so far: the work that advancing has made. */
+  get dealtBytes(): number {
+    return this.#dealtBytes;
   }
 
   /** Adds an entry. Timestamps are integers. */
@@ -327,6 +333,7 @@ export class TimeIndex {
       at += TIME_ENTRY_HEADER_BYTES + keyLength;
     }
     this.#bytes -= buffer.length;
+    this.#dealtBytes += used;
   }
 
   // Hot: a loop beats a native copy for keys of the usual size.
