@@ -17,16 +17,17 @@ import { MatchBuffer } from './match-buffer.ts';
 import {
   MATCH_NODES,
   type MatchBuffers,
-  MATCHER_STATE,
+  matcherDescriptor,
   type MatcherState,
   newMatcherState,
+  NONE,
   recordsDescriptor,
 } from './matcher-state.ts';
 import { OperatorMatchContext } from './operator-match-context.ts';
 import type { PatternMatch } from './pattern-match.ts';
 import { type MatchListener, PatternMatcher } from './pattern-matcher.ts';
 import type { PatternProcessFunction } from './pattern-process-function.ts';
-import { enqueue } from './record-queue.ts';
+import { dequeue, enqueue } from './record-queue.ts';
 import type { PatternDefinition } from './stage.ts';
 
 export interface CepOperatorOptions<T, OUT> {
@@ -55,7 +56,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
   readonly #isEventTime: boolean;
   readonly #late: LateRecords<T>;
   readonly #collector = new TimestampedCollector<OUT>();
-  #state: ValueState<MatcherState> = undefined as never;
+  #state: ValueState<MatcherState<T>> = undefined as never;
   #buffers: MatchBuffers<T> = undefined as never;
   #matcher: PatternMatcher<T> = undefined as never;
   #timedOut: Output<PatternMatch<T>> = DISCARDING_OUTPUT;
@@ -74,7 +75,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
     const { schema, pattern, timedOutTag, logic } = this.#options;
     this.#collector.output = this.output;
     this.#late.open(this.context);
-    this.#state = keyedState.state(MATCHER_STATE);
+    this.#state = keyedState.state(matcherDescriptor(schema));
     this.#buffers = { records: keyedState.state(recordsDescriptor(schema)), nodes: keyedState.state(MATCH_NODES) };
     this.#matcher = new PatternMatcher({
       automaton: this.#automaton,
@@ -140,9 +141,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
 
   #buffer(value: T, timestampMs: number): void {
     const state = this.#state.value() ?? this.#newState();
-    const number = state.nextRecord++;
-    this.#buffers.records.set(number, { references: 0, value });
-    enqueue(state.queue, timestampMs, number);
+    enqueue(state, timestampMs, value, this.#buffers.records);
     this.#schedule(state, this.#turnMs(timestampMs));
     this.#state.update(state);
   }
@@ -151,7 +150,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
     const state = this.#state.value() ?? this.#newState();
     this.#checkFingerprint(state);
     this.#matcher.advance(state, nowMs);
-    this.#matcher.process(state, state.nextRecord++, value, nowMs, false);
+    this.#matcher.process(state, NONE, value, nowMs);
     this.#finish(state);
   }
 
@@ -166,29 +165,39 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
   }
 
   /** Looks at the records that have waited until now, in their order. */
-  #takeTurns(state: MatcherState, nowMs: number): void {
+  #takeTurns(state: MatcherState<T>, nowMs: number): void {
     const { comparator } = this.#options;
-    const { queue } = state;
-    const { records } = this.#buffers;
+    const { queueTimes, queueValues, queueNumbers } = state;
+    const isInline = queueNumbers.length === 0;
     let done = 0;
-    while (done < queue.length && this.#turnMs(queue[done]!) <= nowMs) {
-      const timestampMs = queue[done]!;
+    while (done < queueTimes.length && this.#turnMs(queueTimes[done]!) <= nowMs) {
+      const timestampMs = queueTimes[done]!;
       this.#matcher.advance(state, timestampMs);
-      if (comparator === undefined) {
-        const number = queue[done + 1]!;
-        this.#matcher.process(state, number, records.get(number)!.value, timestampMs, true);
-        done += 2;
-        continue;
+      let end = done + 1;
+      if (comparator !== undefined) while (queueTimes[end] === timestampMs) end++;
+      if (end - done > 1) {
+        this.#takeEquals(state, done, end);
+      } else if (isInline) {
+        this.#matcher.process(state, NONE, queueValues[done]!, timestampMs);
+      } else {
+        const number = queueNumbers[done]!;
+        this.#matcher.process(state, number, this.#buffers.records.get(number)!.value, timestampMs);
       }
-      const equals: { readonly number: number; readonly value: T }[] = [];
-      for (; queue[done] === timestampMs; done += 2) {
-        const number = queue[done + 1]!;
-        equals.push({ number, value: records.get(number)!.value });
-      }
-      equals.sort((a, b) => comparator(a.value, b.value));
-      for (const { number, value } of equals) this.#matcher.process(state, number, value, timestampMs, true);
+      done = end;
     }
-    if (done > 0) queue.splice(0, done);
+    if (done > 0) dequeue(state, done);
+  }
+
+  /** Records of one time, in the order of the comparator. */
+  #takeEquals(state: MatcherState<T>, from: number, end: number): void {
+    const { queueTimes, queueValues, queueNumbers } = state;
+    const equals: { readonly number: number; readonly value: T }[] = [];
+    for (let i = from; i < end; i++) {
+      const number = queueNumbers[i] ?? NONE;
+      equals.push({ number, value: number === NONE ? queueValues[i]! : this.#buffers.records.get(number)!.value });
+    }
+    equals.sort((a, b) => this.#options.comparator!(a.value, b.value));
+    for (const { number, value } of equals) this.#matcher.process(state, number, value, queueTimes[from]!);
   }
 
   /** When a buffered record may be looked at: in processing time once its millisecond is over, as more may come in it. */
@@ -196,11 +205,11 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
     return this.#isEventTime ? timestampMs : timestampMs + 1;
   }
 
-  #finish(state: MatcherState): void {
+  #finish(state: MatcherState<T>): void {
     const dueMs = this.#matcher.earliestDueMs(state);
-    const turnMs = state.queue.length === 0 ? Infinity : this.#turnMs(state.queue[0]!);
+    const turnMs = state.queueTimes.length === 0 ? Infinity : this.#turnMs(state.queueTimes[0]!);
     this.#schedule(state, Math.min(dueMs, turnMs));
-    const isIdle = state.queue.length === 0 && state.partials.length === 1 && state.completed.length === 0;
+    const isIdle = state.queueTimes.length === 0 && state.partials.length === 1 && state.completed.length === 0;
     if (isIdle) {
       this.#unschedule(state);
       this.#state.clear();
@@ -210,7 +219,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
   }
 
   /** Keeps the key's one timer at what comes first. */
-  #schedule(state: MatcherState, atMs: number): void {
+  #schedule(state: MatcherState<T>, atMs: number): void {
     if (atMs >= state.timerMs) return;
     this.#unschedule(state);
     state.timerMs = atMs;
@@ -219,7 +228,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
     else timers.registerProcessingTimeTimer(VOID_NAMESPACE, atMs);
   }
 
-  #unschedule(state: MatcherState): void {
+  #unschedule(state: MatcherState<T>): void {
     if (state.timerMs === MAX_TIMESTAMP_MS) return;
     const { timers } = this.context;
     if (this.#isEventTime) timers.deleteEventTimeTimer(VOID_NAMESPACE, state.timerMs);
@@ -227,7 +236,7 @@ export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchLis
     state.timerMs = MAX_TIMESTAMP_MS;
   }
 
-  #newState(): MatcherState {
+  #newState(): MatcherState<T> {
     return newMatcherState(this.#automaton.fingerprint, this.#automaton.start.index);
   }
 

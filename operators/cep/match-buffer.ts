@@ -20,12 +20,12 @@ export class MatchBuffer<T> {
     this.#stored = stored;
   }
 
-  /** @param isStored whether the record is in the buffer already, waiting. */
-  beginRecord(state: MatcherState, record: number, value: T, isStored: boolean): void {
+  /** @param record its number, if it has waited in the map of records; else NONE. */
+  beginRecord(state: MatcherState, record: number, value: T): void {
     this.#firstFresh = state.nextNode;
-    this.#record = record;
+    this.#isStored = record !== NONE;
+    this.#record = this.#isStored ? record : state.nextRecord;
     this.#value = value;
-    this.#isStored = isStored;
     this.#order = state.nextOrder++;
   }
 
@@ -74,22 +74,16 @@ export class MatchBuffer<T> {
 
   /** Stores what is still referred to of the record that was looked at, and drops what is not any more. */
   endRecord(state: MatcherState): void {
-    let references = 0;
-    for (let i = 0; i < this.#fresh.length; i++) {
-      const node = this.#fresh[i]!;
-      if (node.references === 0) continue;
-      references++;
-      this.#stored.nodes.set(this.#firstFresh + i, node);
-      this.#retainStored(node.previous);
+    const references = this.#fresh.length === 0 ? 0 : this.#storeFresh(state);
+    if (references > 0) {
+      if (!this.#isStored) state.nextRecord++;
+      this.#stored.records.set(this.#record, { references, value: this.#value });
+    } else if (this.#isStored) {
+      this.#stored.records.delete(this.#record);
     }
-    if (references === 0) state.nextNode = this.#firstFresh;
-    this.#fresh.length = 0;
-    this.#firstFresh = state.nextNode;
-    if (references > 0) this.#stored.records.set(this.#record, { references, value: this.#value });
-    else if (this.#isStored) this.#stored.records.delete(this.#record);
     this.#record = NONE;
     this.#value = undefined as never;
-    this.dropReleased();
+    if (this.#released.length > 0) this.dropReleased();
   }
 
   /** A step without a record begins: all nodes are stored ones. */
@@ -100,6 +94,22 @@ export class MatchBuffer<T> {
   dropReleased(): void {
     for (const id of this.#released) this.#releaseStored(id);
     this.#released.length = 0;
+  }
+
+  /** Returns the number of nodes that stay. */
+  #storeFresh(state: MatcherState): number {
+    let count = 0;
+    for (let i = 0; i < this.#fresh.length; i++) {
+      const node = this.#fresh[i]!;
+      if (node.references === 0) continue;
+      count++;
+      this.#stored.nodes.set(this.#firstFresh + i, node);
+      this.#retainStored(node.previous);
+    }
+    if (count === 0) state.nextNode = this.#firstFresh;
+    this.#fresh.length = 0;
+    this.#firstFresh = state.nextNode;
+    return count;
   }
 
   #retainStored(id: number): void {

@@ -23,8 +23,8 @@ export interface PartialMatch {
   readonly previousMs: number;
 }
 
-/** All of a key but its records and nodes. */
-export interface MatcherState {
+/** All of a key but the records and nodes of partial matches. */
+export interface MatcherState<T = unknown> {
   /** Of the automaton that the numbers belong to. */
   readonly fingerprint: number;
   nextRecord: number;
@@ -33,15 +33,17 @@ export interface MatcherState {
   nextOrder: number;
   /** The one timer of the key; MAX when there is none. */
   timerMs: number;
-  /** Records that wait for the watermark, by time: time and number of each, alternating. */
-  queue: number[];
+  /** Records that wait for the watermark: see `record-queue.ts`. */
+  readonly queueTimes: number[];
+  queueValues: T[];
+  queueNumbers: number[];
   /** Heaps: see `partial-match-heap.ts`. */
   partials: PartialMatch[];
   /** Matches that are complete, but may still be skipped by one that began earlier. */
   completed: PartialMatch[];
 }
 
-/** A record, and how many nodes stand for it. One that waits has none yet. */
+/** A record, and how many nodes stand for it. One that waits for its turn has none yet. */
 export interface BufferedRecord<T> {
   value: T;
   references: number;
@@ -69,17 +71,6 @@ const PartialMatchSchema = record('tidemark.cep.PartialMatch', {
   previousMs: long(),
 });
 
-const MatcherStateSchema = record('tidemark.cep.MatcherState', {
-  fingerprint: int(),
-  nextRecord: long(),
-  nextNode: long(),
-  nextOrder: long(),
-  timerMs: long(),
-  queue: array(long()),
-  partials: array(PartialMatchSchema),
-  completed: array(PartialMatchSchema),
-});
-
 const MatchNodeSchema = record('tidemark.cep.MatchNode', {
   record: long(),
   order: long(),
@@ -88,11 +79,21 @@ const MatchNodeSchema = record('tidemark.cep.MatchNode', {
   references: int(),
 });
 
-export const MATCHER_STATE: ValueStateDescriptor<MatcherState> = {
-  kind: 'value',
-  name: 'matcher',
-  schema: MatcherStateSchema as unknown as Schema<MatcherState>,
-};
+export function matcherDescriptor<T>(schema: Schema<T>): ValueStateDescriptor<MatcherState<T>> {
+  const stateSchema = record('tidemark.cep.MatcherState', {
+    fingerprint: int(),
+    nextRecord: long(),
+    nextNode: long(),
+    nextOrder: long(),
+    timerMs: long(),
+    queueTimes: array(long()),
+    queueValues: array(schema),
+    queueNumbers: array(long()),
+    partials: array(PartialMatchSchema),
+    completed: array(PartialMatchSchema),
+  });
+  return { kind: 'value', name: 'matcher', schema: stateSchema as unknown as Schema<MatcherState<T>> };
+}
 
 export const MATCH_NODES: MapStateDescriptor<number, MatchNode> = {
   kind: 'map',
@@ -112,14 +113,16 @@ export interface MatchBuffers<T> {
   readonly nodes: MapState<number, MatchNode>;
 }
 
-export function newMatcherState(fingerprint: number, startState: number): MatcherState {
+export function newMatcherState<T>(fingerprint: number, startState: number): MatcherState<T> {
   return {
     fingerprint,
     nextRecord: 0,
     nextNode: 0,
     nextOrder: 0,
     timerMs: MAX_TIMESTAMP_MS,
-    queue: [],
+    queueTimes: [],
+    queueValues: [],
+    queueNumbers: [],
     partials: [notBegun(startState)],
     completed: [],
   };

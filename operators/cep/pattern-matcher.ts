@@ -47,6 +47,8 @@ export class PatternMatcher<T> {
   readonly #stack: AutomatonState[] = [];
   readonly #edges: Edge[] = [];
   readonly #results: PartialMatch[] = [];
+  readonly #next: PartialMatch[] = [];
+  readonly #matches: PartialMatch[] = [];
 
   constructor({ automaton, skip, buffer, listener, wantsTimeouts, currentProcessingTimeMs }: PatternMatcherOptions<T>) {
     this.#automaton = automaton;
@@ -62,26 +64,27 @@ export class PatternMatcher<T> {
   /**
    * Tries a record. Time must have been advanced to `timestampMs`.
    *
-   * @param isStored whether it is in the buffer, as one that waited for its turn.
+   * @param number its number, if it has waited in the map of records; else NONE.
    */
-  process(state: MatcherState, number: number, value: T, timestampMs: number, isStored: boolean): void {
+  process(state: MatcherState, number: number, value: T, timestampMs: number): void {
     const { partials } = state;
-    const matches: PartialMatch[] = [];
-    const next: PartialMatch[] = [];
+    const next = this.#next;
+    const matches = this.#matches;
     let isChanged = false;
+    next.length = 0;
+    matches.length = 0;
     this.#judged.event = value;
     this.#judged.answers.fill(0);
     this.#context.timestamp = timestampMs;
-    this.#buffer.beginRecord(state, number, value, isStored);
+    this.#buffer.beginRecord(state, number, value);
     for (let i = 0; i < partials.length; i++) {
-      const partial = partials[i]!;
-      if (this.#follow(state, partial, timestampMs, next, matches)) isChanged = true;
+      if (this.#follow(state, partials[i]!, timestampMs)) isChanged = true;
     }
     let found: readonly PatternMatch<T>[] = NO_MATCHES;
     if (isChanged) {
       // Complete matches may also have waited for one that is gone now.
       if (matches.length > 0 || state.completed.length > 0) found = this.#release(state, matches, next);
-      state.partials = next;
+      state.partials = next.slice();
     }
     this.#buffer.endRecord(state);
     for (let i = 0; i < found.length; i++) this.#listener.onMatch(found[i]!, timestampMs);
@@ -123,14 +126,10 @@ export class PatternMatcher<T> {
   /**
    * What becomes of one partial match with the record that is judged. Returns whether that is anything but the same again.
    */
-  #follow(
-    state: MatcherState,
-    partial: PartialMatch,
-    timestampMs: number,
-    next: PartialMatch[],
-    matches: PartialMatch[],
-  ): boolean {
+  #follow(state: MatcherState, partial: PartialMatch, timestampMs: number): boolean {
     const { states } = this.#automaton;
+    const next = this.#next;
+    const matches = this.#matches;
     const buffer = this.#buffer;
     const current = states[partial.state]!;
     const isStart = partial.start === NOT_BEGUN;

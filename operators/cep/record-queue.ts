@@ -1,17 +1,61 @@
-/** Adds a record to a queue of times and numbers, alternating, sorted by time; among equal times it comes last. */
-export function enqueue(queue: number[], timestampMs: number, number: number): void {
-  if (queue.length === 0 || queue[queue.length - 2]! <= timestampMs) queue.push(timestampMs, number);
-  else queue.splice(firstAfter(queue, timestampMs), 0, timestampMs, number);
+import { QUEUED_INLINE_MAX } from './limits.ts';
+import type { MatchBuffers, MatcherState } from './matcher-state.ts';
+
+/*
+ * Records of a key that wait for their turn, sorted by time; among equal times they stand as they came. Times are in
+ * `queueTimes`. The records themselves are beside them in `queueValues`, until there are many: then all are in the map
+ * of records, which may be larger than memory, and `queueNumbers` tells where.
+ */
+
+export function enqueue<T>(
+  state: MatcherState<T>,
+  timestampMs: number,
+  value: T,
+  records: MatchBuffers<T>['records'],
+): void {
+  const { queueTimes } = state;
+  const isInline = state.queueNumbers.length === 0;
+  if (isInline && queueTimes.length >= QUEUED_INLINE_MAX) spill(state, records);
+  const at = placeOf(queueTimes, timestampMs);
+  insert(queueTimes, at, timestampMs);
+  if (state.queueNumbers.length === 0) {
+    insert(state.queueValues, at, value);
+    return;
+  }
+  const number = state.nextRecord++;
+  records.set(number, { references: 0, value });
+  insert(state.queueNumbers, at, number);
+}
+
+/** Takes the first `count` records off the queue. */
+export function dequeue<T>(state: MatcherState<T>, count: number): void {
+  state.queueTimes.splice(0, count);
+  (state.queueNumbers.length > 0 ? state.queueNumbers : state.queueValues).splice(0, count);
+}
+
+function spill<T>(state: MatcherState<T>, records: MatchBuffers<T>['records']): void {
+  for (const value of state.queueValues) {
+    const number = state.nextRecord++;
+    records.set(number, { references: 0, value });
+    state.queueNumbers.push(number);
+  }
+  state.queueValues = [];
+}
+
+function insert<E>(list: E[], at: number, element: E): void {
+  if (at === list.length) list.push(element);
+  else list.splice(at, 0, element);
 }
 
 /** Index of the first time > `timestampMs`; the length when there is none. */
-function firstAfter(queue: readonly number[], timestampMs: number): number {
+function placeOf(times: readonly number[], timestampMs: number): number {
+  let high = times.length;
+  if (high === 0 || times[high - 1]! <= timestampMs) return high;
   let low = 0;
-  let high = queue.length / 2;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (queue[2 * middle]! <= timestampMs) low = middle + 1;
+    if (times[middle]! <= timestampMs) low = middle + 1;
     else high = middle;
   }
-  return 2 * low;
+  return low;
 }
