@@ -6,11 +6,12 @@ const FOLDER = '.tidemark/two-phase-commit';
 /** One text file per checkpoint: written under a name that begins with a dot, shown by a rename. */
 const textFiles = twoPhaseCommitSink<string, string>({
   description: `text files in ${FOLDER}`,
-  createTarget({ environment: { files, newId } }) {
+  createTarget({ environment }) {
+    const { files } = environment;
     const linesByName = new Map<string, string[]>();
     return {
       beginTransaction() {
-        const name = newId();
+        const name = environment.newId();
         linesByName.set(name, []);
         return name;
       },
