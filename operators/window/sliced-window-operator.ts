@@ -134,7 +134,8 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   }
 
   override snapshotState(): void {
-    this.#watermarks.update([this.context.timers.currentWatermarkMs()]);
+    // What an earlier attempt had cleared stays cleared, also when this one has not come as far.
+    this.#watermarks.update([Math.max(this.context.timers.currentWatermarkMs(), this.#restoredWatermarkMs)]);
   }
 
   override close(): void {

@@ -1,4 +1,4 @@
-import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
+import { MAX_TIMESTAMP_MS, NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import { INSERT, type RowKind } from '../../engine/task/row-kind.ts';
 import type { OutputTag } from '../../engine/task/output-tag.ts';
 import type { OperatorContext } from '../../engine/task/stream-operator.ts';
@@ -35,6 +35,8 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   readonly #states: NamespacedStates<StateSpecs>;
   #namespace: Namespace = 0;
   #mergedNamespaces: readonly Namespace[] = [];
+  #eventCleanupMs = Number.NaN;
+  #processingCleanupMs = Number.NaN;
 
   constructor(context: OperatorContext, specs: StateSpecs | undefined) {
     this.#timers = context.timers;
@@ -45,7 +47,16 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   enter(namespace: Namespace, mergedNamespaces: readonly Namespace[] = []): void {
     this.#namespace = namespace;
     this.#mergedNamespaces = mergedNamespaces;
+    this.#eventCleanupMs = Number.NaN;
+    this.#processingCleanupMs = Number.NaN;
     this.#states.setNamespace(namespace);
+  }
+
+  /** The window's clean-up timer, which may be one of the trigger's as well, stays when the trigger deletes its own. */
+  keepCleanup(cleanupMs: number, isEventTime: boolean): void {
+    if (cleanupMs === MAX_TIMESTAMP_MS) return;
+    if (isEventTime) this.#eventCleanupMs = cleanupMs;
+    else this.#processingCleanupMs = cleanupMs;
   }
 
   get currentWatermarkMs(): number {
@@ -69,7 +80,7 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   }
 
   deleteEventTimeTimer(timestampMs: number): void {
-    this.#timers.deleteEventTimeTimer(this.#namespace, timestampMs);
+    if (timestampMs !== this.#eventCleanupMs) this.#timers.deleteEventTimeTimer(this.#namespace, timestampMs);
   }
 
   registerProcessingTimeTimer(timestampMs: number): void {
@@ -77,7 +88,7 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   }
 
   deleteProcessingTimeTimer(timestampMs: number): void {
-    this.#timers.deleteProcessingTimeTimer(this.#namespace, timestampMs);
+    if (timestampMs !== this.#processingCleanupMs) this.#timers.deleteProcessingTimeTimer(this.#namespace, timestampMs);
   }
 }
 

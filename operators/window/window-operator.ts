@@ -123,9 +123,10 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
   #addTo(window: W, stateNamespace: Namespace, value: T, timestampMs: number): void {
     this.#contentsState.setNamespace(stateNamespace);
     this.#contents.add(value, timestampMs);
-    this.#triggerContext.enter(this.#assigner.namespaceOf(window));
-    this.#act(this.#trigger.onElement(value, timestampMs, window, this.#triggerContext), window);
     const cleanupMs = this.#cleanupTimeMs(window);
+    this.#triggerContext.enter(this.#assigner.namespaceOf(window));
+    this.#triggerContext.keepCleanup(cleanupMs, this.#assigner.isEventTime);
+    this.#act(this.#trigger.onElement(value, timestampMs, window, this.#triggerContext), window);
     if (cleanupMs === MAX_TIMESTAMP_MS) return;
     if (this.#assigner.isEventTime) this.#triggerContext.registerEventTimeTimer(cleanupMs);
     else this.#triggerContext.registerProcessingTimeTimer(cleanupMs);
@@ -138,12 +139,14 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
     // The timer of a window that has merged into another one.
     if (stateWindow === undefined) return;
     this.#contentsState.setNamespace(this.#assigner.namespaceOf(stateWindow));
+    const cleanupMs = this.#cleanupTimeMs(window);
     this.#triggerContext.enter(namespace);
+    this.#triggerContext.keepCleanup(cleanupMs, this.#assigner.isEventTime);
     const result = isEventTime
       ? this.#trigger.onEventTime(timestampMs, window, this.#triggerContext)
       : this.#trigger.onProcessingTime(timestampMs, window, this.#triggerContext);
     this.#act(result, window);
-    if (this.#assigner.isEventTime === isEventTime && timestampMs === this.#cleanupTimeMs(window)) {
+    if (this.#assigner.isEventTime === isEventTime && timestampMs === cleanupMs) {
       this.#clear(window, namespace);
       set?.retire(window);
     }

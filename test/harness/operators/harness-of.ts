@@ -11,23 +11,23 @@ import { OperatorHarness } from './operator-harness.ts';
  *
  * @throws Error when it is not exactly one operator: `testJob` runs several.
  */
-export function harnessOf<IN, OUT>(
+export async function harnessOf<IN, OUT>(
   build: (input: DataStream<IN>) => DataStream<OUT>,
   options: HarnessOptions = {},
 ): Promise<OperatorHarness<OUT>> {
   const environment = new StreamExecutionEnvironment();
   build(environment.fromCollection<IN>([], 'input'));
-  return open(environment, options);
+  return await open(environment, options);
 }
 
 /** The same for an operator with two inputs: `processElement1`, `processWatermark1` and so on feed them. */
-export function twoInputHarnessOf<IN1, IN2, OUT>(
+export async function twoInputHarnessOf<IN1, IN2, OUT>(
   build: (first: DataStream<IN1>, second: DataStream<IN2>) => DataStream<OUT>,
   options: HarnessOptions = {},
 ): Promise<OperatorHarness<OUT>> {
   const environment = new StreamExecutionEnvironment();
   build(environment.fromCollection<IN1>([], 'first'), environment.fromCollection<IN2>([], 'second'));
-  return open(environment, options);
+  return await open(environment, options);
 }
 
 function open<OUT>(environment: StreamExecutionEnvironment, options: HarnessOptions): Promise<OperatorHarness<OUT>> {

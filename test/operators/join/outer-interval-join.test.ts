@@ -1,10 +1,14 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DELETE } from '../../../engine/task/row-kind.ts';
 import { OuterIntervalJoinOperator } from '../../../operators/join/outer-interval-join-operator.ts';
-import { long } from '../../../state/schema/scalars.ts';
+import { record as recordSchema } from '../../../state/schema/record.ts';
+import { long, string } from '../../../state/schema/scalars.ts';
+import type { Infer } from '../../../state/schema/schema.ts';
 import { TEST_BACKENDS } from '../../harness/operators/backends.ts';
 import { twoInputHarness } from '../../harness/operators/operator-harness.ts';
-import { record, watermark } from '../../harness/operators/stream-elements.ts';
+import { isRecord, record, watermark } from '../../harness/operators/stream-elements.ts';
+import { type KeyedStep, keyedSteps } from '../../property/keyed-steps.ts';
 
 const options = {
   joinType: 'left',
@@ -59,3 +63,53 @@ for (const backend of TEST_BACKENDS) {
     expect([harness.numEventTimeTimers(), harness.numKeyedStateEntries()]).toEqual([0, 0]);
   });
 }
+
+const Row = recordSchema('Row', { key: string(), value: long() });
+type Row = Infer<typeof Row>;
+
+/** Flink keeps how far rows have expired in one place for all keys, so there it does. */
+test('what a late row joins does not depend on rows of other keys', async () => {
+  const resultsOf = async (steps: readonly KeyedStep[]): Promise<unknown[]> => {
+    const create = () =>
+      new OuterIntervalJoinOperator<Row, Row, unknown>({
+        ...options,
+        joinType: 'full',
+        lowerMs: -50,
+        leftSchema: Row,
+        rightSchema: Row,
+        isPrompt: false,
+        emitUnmatched: 'final',
+      });
+    const keyOf = ({ key }: Row): string => key;
+    const harness = await twoInputHarness(create, [keyOf, keyOf]);
+    const watermarkMs = [1_000, 1_000];
+    const results: unknown[] = [];
+    for (const step of steps) {
+      if (step.do === 'advance') {
+        watermarkMs[step.side - 1]! += step.byMs;
+        await (step.side === 1
+          ? harness.processWatermark1(watermarkMs[0]!)
+          : harness.processWatermark2(watermarkMs[1]!));
+      } else if (step.do === 'record') {
+        const row = { key: step.key, value: step.value };
+        if (step.side === 1) harness.processElement1(row, step.timestampMs);
+        else harness.processElement2(row, step.timestampMs);
+      }
+      const ofKey = harness.takeOutput().filter((element) => {
+        const [left, right] = isRecord(element) ? (element.value as (Row | undefined)[]) : [];
+        return (left ?? right)?.key === 'a';
+      });
+      if (step.do !== 'record' || step.key === 'a') results.push(ofKey);
+      else expect(ofKey).toEqual([]);
+    }
+    await harness.close();
+    return results;
+  };
+  const steps = keyedSteps({ spreadMs: 250, advanceMaxMs: 120, sides: 2, restores: false });
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const ofKey = all.filter((step) => step.do !== 'record' || step.key === 'a');
+      expect(await resultsOf(all)).toEqual(await resultsOf(ofKey));
+    }),
+  );
+});
