@@ -63,6 +63,8 @@ export interface KeyedStateDescription {
 
 export interface SubtaskSnapshot {
   readonly subtaskIndex: number;
+  /** Its inputs had ended and it had emitted everything: it is not run again. */
+  readonly isFinished?: boolean | undefined;
   /** Keyed state and timers, oldest file first. */
   readonly keyedFiles: readonly StateFile[];
   /** Operator state: entries are base64 of the encoded elements. */

@@ -5,6 +5,7 @@ import { createKeyedStateBackend } from '../../state/keyed/paged-keyed-state-bac
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
+import { type FinishedTasks, withoutFinished } from '../checkpoint/finished-tasks.ts';
 import { NOTHING_TO_RESTORE, planSubtaskRestore, type SubtaskRestore } from '../checkpoint/restore-plan.ts';
 import { Channel } from '../exchange/channel.ts';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../exchange/channel-output.ts';
 import type { ExecutionPlan, PlannedSubtask } from '../graph/execution-plan.ts';
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts';
+import { uidOf } from '../graph/node-uid.ts';
 import type { SinkNode, StreamNode } from '../graph/stream-graph.ts';
 import { keyOfUid } from '../graph/uid.ts';
 import { type ChainEdge, ChainedOperator } from '../task/operator-chain.ts';
@@ -45,6 +47,7 @@ export interface AttemptContext {
   readonly graph: JobGraph;
   readonly plan: ExecutionPlan;
   readonly manifest: CheckpointManifest | undefined;
+  readonly finished: FinishedTasks;
   readonly storage: ObjectStorage;
   readonly storagePrefix: string;
   readonly pageStore: PageStore;
@@ -125,6 +128,7 @@ class TaskBuilder {
       chain: this.#chained.toReversed(),
       headTimers,
       activityClock: this.#activityClock,
+      hasFinished: this.#context.finished.taskIds.has(taskId),
       source,
       recordsPerPoll: this.#context.batchRecords,
       inputs: plan.channels
@@ -308,7 +312,10 @@ class TaskBuilder {
   #restoreOf(node: StreamNode): SubtaskRestore {
     const snapshot = this.#context.manifest?.operators[uidOf(node)];
     if (snapshot === undefined) return NOTHING_TO_RESTORE;
-    return planSubtaskRestore(snapshot, { ...this.#subtask, parallelism: this.#vertex.parallelism });
+    const { parallelism, vertexId } = this.#vertex;
+    const isEnding = this.#context.finished.endingVertexIds.has(vertexId);
+    const dealt = isEnding ? withoutFinished(snapshot, parallelism) : snapshot;
+    return planSubtaskRestore(dealt, { ...this.#subtask, parallelism });
   }
 }
 
@@ -332,9 +339,4 @@ export function createSinkContext(
     storage: context.storage,
     storagePrefix: `${context.storagePrefix}/staged/${keyOfUid(uidOf(node))}`,
   };
-}
-
-/** Stateless nodes without a uid still need a name in snapshots and messages. */
-export function uidOf(node: StreamNode): string {
-  return node.uid ?? `node-${node.nodeId}`;
 }

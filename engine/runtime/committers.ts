@@ -1,7 +1,8 @@
 import { CommitQueue } from '../checkpoint/commit-queue.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import type { Committer } from '../task/sink.ts';
-import { createSinkContext, uidOf } from './attempt.ts';
+import { uidOf } from '../graph/node-uid.ts';
+import { createSinkContext } from './attempt.ts';
 import type { AttemptOptions } from './running-attempt.ts';
 
 type CommitterOptions = Pick<

@@ -12,17 +12,19 @@ import {
 } from '../checkpoint/coordinator.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { CommitQueue } from '../checkpoint/commit-queue.ts';
+import { findFinishedTasks } from '../checkpoint/finished-tasks.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { writeSavepoint } from '../checkpoint/savepoint.ts';
 import type { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
+import { uidOf } from '../graph/node-uid.ts';
 import type { Committer } from '../task/sink.ts';
 import type { Task } from '../task/task.ts';
 import { TaskError } from '../task/task-error.ts';
 import { AlignmentCoordinator } from './alignment-coordinator.ts';
-import { buildTasks, type BuiltTask, uidOf } from './attempt.ts';
+import { buildTasks, type BuiltTask } from './attempt.ts';
 import { createCommitters } from './committers.ts';
 import { Executor } from './executor.ts';
 import { SourceCoordinator } from './source-coordinator.ts';
@@ -227,6 +229,7 @@ export class RunningAttempt {
       ...this.#options,
       storage: this.#options.checkpointStore.storage,
       storagePrefix: this.#options.checkpointStore.prefix,
+      finished: findFinishedTasks(manifest, graph, this.#options.plan),
       createReader: (uid, subtaskIndex, metrics) => this.#sources.get(uid)!.createReader(subtaskIndex, metrics),
       alignmentOf: (nodeId) => this.#alignment.alignmentOf(nodeId),
       listener: {

@@ -1,12 +1,12 @@
 import type { Environment } from '../base/environment.ts';
 import type { OperatorSnapshot } from '../checkpoint/manifest.ts';
 import type { JobVertex } from '../graph/job-graph.ts';
+import { uidOf } from '../graph/node-uid.ts';
 import type { SourceNode } from '../graph/stream-graph.ts';
 import type { MetricGroup } from '../base/metrics.ts';
 import type { Json, SourceReader, SourceSplit, SplitEnumerator } from '../task/source.ts';
 import type { SourceOperator } from '../task/source-operator.ts';
 import type { Task } from '../task/task.ts';
-import { uidOf } from './attempt.ts';
 
 /** One source of an attempt: its enumerator, and the way between it and the readers, which goes by the tasks' mailboxes. */
 export class SourceCoordinator {

@@ -27,6 +27,7 @@ export async function snapshotTask(
 ): Promise<TaskAcknowledgement> {
   const { task, vertex } = built;
   const { checkpointId, isFull } = barrier;
+  const { hasFinished } = task;
   const parts = built.operators.map(({ node, uid, operator, operatorState }) => {
     operator.snapshotState(checkpointId, isFull);
     const prepared = operator instanceof SinkOperator ? operator.prepared() : undefined;
@@ -47,6 +48,7 @@ export async function snapshotTask(
       const isHead = index === 0;
       const subtask: SubtaskSnapshot = {
         subtaskIndex: task.subtaskIndex,
+        isFinished: hasFinished ? true : undefined,
         keyedFiles: isHead ? (files ?? []) : [],
         operatorStates: part.operatorStates,
         splits: part.splits,

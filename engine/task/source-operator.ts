@@ -153,10 +153,15 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
 
   /** The source has ended: nothing holds time back any more. */
   override finish(): void {
-    this.#hasEnded = true;
-    this.#alignment?.leave();
+    this.leave();
     this.#emitter!.emitStatus(false);
     this.#emitter!.emitWatermark(MAX_TIMESTAMP_MS);
+  }
+
+  /** Nothing is read any more, and nobody waits for this source. */
+  leave(): void {
+    this.#hasEnded = true;
+    this.#alignment?.leave();
   }
 
   override notifyCheckpointComplete(checkpointId: number): void {

@@ -32,6 +32,8 @@ export interface TaskOptions {
   readonly headTimers: TaskTimerService;
   /** Stands still while records have to wait: idleness of sources and of assigners in mid-stream is measured by it. */
   readonly activityClock: PausableClock;
+  /** The task had finished in the checkpoint that it is restored from: it is opened for its snapshots, and not run. */
+  readonly hasFinished: boolean;
   /** Set when the head is a source. */
   readonly source: SourceOperator | undefined;
   /** Records a source emits in one step at most. */

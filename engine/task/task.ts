@@ -75,6 +75,7 @@ export class Task {
     this.chain = options.chain;
     this.keyedState = options.keyedState;
     this.source = options.source;
+    this.#isFinishing = options.hasFinished;
     this.#clock = options.environment.clock;
     this.#activityClock = options.activityClock;
     this.#listener = options.listener;
@@ -128,7 +129,8 @@ export class Task {
         this.chain[i]!.connectInterceptor();
         await this.chain[i]!.operator.open();
       }
-      this.#time.open();
+      if (this.#isFinishing) this.#finished();
+      else this.#time.open();
     } catch (error) {
       throw this.#placed(error);
     }
@@ -348,7 +350,11 @@ export class Task {
       if (index > 0) chained.operator.endInput(0);
       await chained.operator.finish();
     }
-    if (this.#isClosed) return;
+    if (!this.#isClosed) this.#finished();
+  }
+
+  #finished(): void {
+    this.source?.leave();
     for (const output of this.#outputs) output.broadcast(END_OF_INPUT);
     this.#hasFinished = true;
     const announced = this.#announced;
@@ -374,15 +380,10 @@ export class Task {
   #waitForState(promise: Promise<void>): void {
     this.#isFetching = true;
     this.#activityClock.setPaused('backpressure', true);
-    promise.then(
-      () => {
-        this.#isFetching = false;
-        this.#listener.onWake();
-      },
-      (error: unknown) => {
-        this.#isFetching = false;
-        this.#fail(error);
-      },
+    const goOn = promise.finally(() => void (this.#isFetching = false));
+    goOn.then(
+      () => this.#listener.onWake(),
+      (error: unknown) => this.#fail(error),
     );
   }
 
