@@ -219,7 +219,15 @@ test('joins of aligned sources end, with the rows of unaligned ones, and nobody 
 }, 120_000);
 
 test('without alignment a fast source reads as far ahead as it likes', async () => {
-  const slowSource = { splitCount: 1, count: 30, stepMs: 100, startMs: 0, jitterMs: 0, parallelism: 1, idleness: false };
+  const slowSource = {
+    splitCount: 1,
+    count: 30,
+    stepMs: 100,
+    startMs: 0,
+    jitterMs: 0,
+    parallelism: 1,
+    idleness: false,
+  };
   const given: Model = {
     sources: [
       { ...slowSource, recordsPerSecond: 20 },
