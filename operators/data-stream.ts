@@ -283,9 +283,9 @@ export class DataStream<T> {
     this.graph.addSink(this.ports, sink, options ?? {});
   }
 
-  /** Ends the stream on standard output, one line per row. `label` stands before the rows and must be the job's only one. */
+  /** Ends the stream on standard output, one line per row. `label` stands before the rows; no two of a job are the same. */
   print(label: string = 'print', options: Omit<PrintSinkOptions, 'label'> = {}): void {
-    this.sinkTo(printSink<T>({ ...options, label }), { uid: label });
+    this.sinkTo(printSink<T>({ ...options, label }), { uid: `print-${label}` });
   }
 
   /** Adds an operator of one's own. */
