@@ -15,7 +15,7 @@ const isForUsers = (page: string): boolean => !page.startsWith('docs/decisions/'
 
 const blocks = pages().flatMap(blocksOf);
 
-test.each(blocks.filter(({ language, page }) => language === 'ts' && isForUsers(page)))(
+test.each(blocks.filter(({ language, page }) => (language === 'ts' || language === 'java') && isForUsers(page)))(
   '$page:$line shows an example as it is compiled',
   ({ file, region, text }) => {
     expect(file, 'name the file in a comment before the block').toBeDefined();
