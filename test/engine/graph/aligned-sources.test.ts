@@ -64,9 +64,10 @@ test('all sources before a join form a group; joins that share a source form one
 });
 
 test('two keyed inputs wait for each other, others do not: broadcasts, unions, inputs without key, processing time', () => {
-  const both = defineCoProcess({ uid: 'both', processElement1: (_: Row) => {}, processElement2: (_: Row) => {} });
+  const pass = (row: Row, _context: unknown, out: { collect(row: Row): void }): void => out.collect(row);
+  const both = defineCoProcess({ uid: 'both', processElement1: pass, processElement2: pass });
   expect(groupsOf(({ a, b }) => void a.keyBy(key).connect(b.keyBy(key)).process(both))).toEqual(['a b 60000']);
-  expect(groupsOf(({ a, b }) => void a.union(b).sinkTo(collectSink(), { uid: 'out' }))).toEqual([]);
+  expect(groupsOf(({ a, b }) => a.union(b).sinkTo(collectSink(), { uid: 'out' }))).toEqual([]);
   expect(
     groupsOf(
       ({ a, b }) =>
