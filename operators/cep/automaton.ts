@@ -18,6 +18,8 @@ export interface AutomatonState {
   readonly steps: readonly (Edge & { readonly isProceed: boolean })[];
   /** Whether transitions that take no record may lead to the end. */
   readonly mayEnd: boolean;
+  /** Whether what may be done with a record here is the same for all partial matches. */
+  readonly isPlain: boolean;
 }
 
 /** A compiled pattern in the form that is run per record. */
@@ -26,6 +28,8 @@ export interface Automaton {
   readonly start: AutomatonState;
   readonly windowMs: number;
   readonly hasWindows: boolean;
+  /** Whether a state limits the time since the record before. */
+  readonly hasNeighbourWindows: boolean;
   readonly stageNames: readonly string[];
   readonly fingerprint: number;
   /** Conditions that are asked once per record. */
@@ -41,6 +45,7 @@ export function createAutomaton(graph: PatternGraph): Automaton {
     windowMs: state.windowMs,
     steps: [] as (Edge & { readonly isProceed: boolean })[],
     mayEnd: mayEnd(state),
+    isPlain: isPlain(state),
   }));
   for (const { index, transitions } of graph.states) {
     for (const { action, source, target, condition } of transitions) {
@@ -53,11 +58,13 @@ export function createAutomaton(graph: PatternGraph): Automaton {
       });
     }
   }
+  const hasNeighbourWindows = states.some(({ windowMs }) => windowMs > 0);
   return {
     states,
     start: states[graph.start.index]!,
     windowMs: graph.windowMs,
-    hasWindows: graph.windowMs > 0 || states.some(({ windowMs }) => windowMs > 0),
+    hasWindows: graph.windowMs > 0 || hasNeighbourWindows,
+    hasNeighbourWindows,
     stageNames: graph.stageNames,
     fingerprint: graph.fingerprint,
     answerCount: compiler.answerCount,
@@ -65,13 +72,20 @@ export function createAutomaton(graph: PatternGraph): Automaton {
 }
 
 function mayEnd(from: GraphState): boolean {
+  return reachable(from).some(({ kind }) => kind === 'final');
+}
+
+function isPlain(from: GraphState): boolean {
+  return reachable(from).every(({ transitions }) =>
+    transitions.every(({ condition }) => ConditionCompiler.isPlain(condition)),
+  );
+}
+
+/** The state and those that are reached from it without taking a record. */
+function reachable(from: GraphState): GraphState[] {
   const seen = new Set<GraphState>([from]);
-  for (const state of seen) {
-    for (const { action, target } of state.transitions) {
-      if (action !== 'proceed') continue;
-      if (target.kind === 'final') return true;
-      seen.add(target);
-    }
+  for (const { transitions } of seen) {
+    for (const { action, target } of transitions) if (action === 'proceed') seen.add(target);
   }
-  return false;
+  return [...seen];
 }

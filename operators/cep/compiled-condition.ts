@@ -20,6 +20,22 @@ export class ConditionCompiler {
     return this.#numbers.size;
   }
 
+  /** Whether the answer is the same for all partial matches. */
+  static isPlain(condition: Condition): boolean {
+    switch (condition.kind) {
+      case 'always':
+        return true;
+      case 'test':
+        // Anything but a single plain parameter may look at the context.
+        return condition.test.length === 1;
+      case 'not':
+        return ConditionCompiler.isPlain(condition.of);
+      case 'and':
+      case 'or':
+        return ConditionCompiler.isPlain(condition.left) && ConditionCompiler.isPlain(condition.right);
+    }
+  }
+
   compile(condition: Condition): CompiledCondition {
     switch (condition.kind) {
       case 'always':
@@ -44,7 +60,6 @@ export class ConditionCompiler {
   }
 
   #compileTest(test: PatternCondition<never, never>): CompiledCondition {
-    // Anything but a single plain parameter may look at the context.
     if (test.length !== 1) return (judged) => test(judged.event as never, judged.context as never);
     let known = this.#numbers.get(test);
     if (known === undefined) {

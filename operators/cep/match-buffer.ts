@@ -98,13 +98,29 @@ export class MatchBuffer<T> {
 
   /** Returns the number of nodes that stay. */
   #storeFresh(state: MatcherState): number {
+    const released = this.#released;
     let count = 0;
+    let at = 0;
+    let lastPrevious = NONE;
     for (let i = 0; i < this.#fresh.length; i++) {
       const node = this.#fresh[i]!;
       if (node.references === 0) continue;
       count++;
       this.#stored.nodes.set(this.#firstFresh + i, node);
-      this.#retainStored(node.previous);
+      const { previous } = node;
+      if (previous === NONE) continue;
+      // Hot: a partial match that goes on hands its reference over to its first node. Both lists are in the order of partial
+      // matches, so one pass finds what was released.
+      if (previous !== lastPrevious) {
+        while (at < released.length && released[at] !== previous) at++;
+        if (at < released.length) {
+          released[at] = NONE;
+          lastPrevious = previous;
+          continue;
+        }
+        at = 0;
+      }
+      this.#retainStored(previous);
     }
     if (count === 0) state.nextNode = this.#firstFresh;
     this.#fresh.length = 0;

@@ -46,6 +46,9 @@ export class PatternMatcher<T> {
   // Reused: lists of one step.
   readonly #stack: AutomatonState[] = [];
   readonly #edges: Edge[] = [];
+  /** By state: what may be done with the record, where that is the same for all partial matches. */
+  readonly #decisions: Decision[];
+  #recordCount = 0;
   readonly #results: PartialMatch[] = [];
   readonly #next: PartialMatch[] = [];
   readonly #matches: PartialMatch[] = [];
@@ -58,6 +61,7 @@ export class PatternMatcher<T> {
     this.#listener = listener;
     this.#wantsTimeouts = wantsTimeouts;
     this.#context = new JudgedContext(buffer, automaton.stageNames, currentProcessingTimeMs);
+    this.#decisions = automaton.states.map(() => ({ recordCount: -1, edges: [] }));
     this.#judged = { event: undefined, context: this.#context, answers: new Uint8Array(automaton.answerCount) };
   }
 
@@ -70,15 +74,24 @@ export class PatternMatcher<T> {
     const { partials } = state;
     const next = this.#next;
     const matches = this.#matches;
-    let isChanged = false;
     next.length = 0;
     matches.length = 0;
+    this.#recordCount++;
     this.#judged.event = value;
     this.#judged.answers.fill(0);
     this.#context.timestamp = timestampMs;
     this.#buffer.beginRecord(state, number, value);
+    let isChanged = false;
     for (let i = 0; i < partials.length; i++) {
-      if (this.#follow(state, partials[i]!, timestampMs)) isChanged = true;
+      const partial = partials[i]!;
+      const edges = this.#decide(partial);
+      if (this.#stays(partial, edges)) {
+        if (isChanged) heapAdd(next, partial);
+        continue;
+      }
+      if (!isChanged) for (let k = 0; k < i; k++) next.push(partials[k]!);
+      isChanged = true;
+      this.#follow(state, partial, edges, timestampMs);
     }
     let found: readonly PatternMatch<T>[] = NO_MATCHES;
     if (isChanged) {
@@ -107,6 +120,8 @@ export class PatternMatcher<T> {
     let earliestMs = Infinity;
     if (!this.#automaton.hasWindows) return earliestMs;
     const { partials } = state;
+    // The first of the heap began first.
+    if (!this.#automaton.hasNeighbourWindows) return this.#dueMs(partials[0]!);
     for (let i = 0; i < partials.length; i++) {
       const dueMs = this.#dueMs(partials[i]!);
       if (dueMs < earliestMs) earliestMs = dueMs;
@@ -123,63 +138,66 @@ export class PatternMatcher<T> {
     return wholeDueMs < dueMs ? wholeDueMs : dueMs;
   }
 
-  /**
-   * What becomes of one partial match with the record that is judged. Returns whether that is anything but the same again.
-   */
-  #follow(state: MatcherState, partial: PartialMatch, timestampMs: number): boolean {
+  /** Whether a partial match is the same as before the record: it has passed it over, or has not begun with it. */
+  #stays(partial: PartialMatch, edges: readonly Edge[]): boolean {
+    if (partial.start !== NOT_BEGUN) {
+      return edges.length === 1 && !edges[0]!.isTake && edges[0]!.target.index === partial.state;
+    }
+    for (let i = 0; i < edges.length; i++) if (edges[i]!.isTake) return false;
+    return true;
+  }
+
+  /** Adds what becomes of one partial match with the record that is judged. */
+  #follow(state: MatcherState, partial: PartialMatch, edges: readonly Edge[], timestampMs: number): void {
     const { states } = this.#automaton;
-    const next = this.#next;
-    const matches = this.#matches;
     const buffer = this.#buffer;
-    const current = states[partial.state]!;
     const isStart = partial.start === NOT_BEGUN;
-    const edges = this.#decide(current, partial);
+    const start = isStart ? buffer.order : partial.start;
+    const startMs = isStart ? timestampMs : partial.startMs;
     const results = this.#results;
+    let isStopped = false;
     results.length = 0;
     for (let i = 0; i < edges.length; i++) {
       const { isTake, stage, target } = edges[i]!;
+      if (target.kind === 'stop') isStopped = true;
       if (isTake) {
-        const start = isStart ? buffer.order : partial.start;
-        const startMs = isStart ? timestampMs : partial.startMs;
         const node = buffer.add(state, stage, partial.node);
         results.push({ state: target.index, node, start, startMs, previousMs: timestampMs });
         const end = this.#endAfter(target);
         if (end !== undefined) results.push({ state: end.index, node, start, startMs, previousMs: timestampMs });
       } else if (!isStart) {
-        const { node, start, startMs, previousMs } = partial;
-        results.push(target === current ? partial : { state: target.index, node, start, startMs, previousMs });
+        const { node, previousMs } = partial;
+        results.push({ state: target.index, node, start, startMs, previousMs });
       }
     }
-    // The start stays, whatever happens.
-    if (isStart) {
-      if (results.length === 0) {
-        heapAdd(next, partial);
-        return false;
-      }
-    } else if (results.length === 1 && results[0] === partial) {
-      heapAdd(next, partial);
-      return false;
-    }
-    const isStopped = results.some((result) => states[result.state]!.kind === 'stop');
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!;
-      const { kind } = states[result.state]!;
-      if (kind === 'final') heapAdd(matches, result);
-      else if (isStopped || kind === 'stop') continue;
-      else heapAdd(next, result);
+      if (states[result.state]!.kind === 'final') heapAdd(this.#matches, result);
+      else if (isStopped) continue;
+      else heapAdd(this.#next, result);
       buffer.retain(result.node);
     }
-    if (isStart) heapAdd(next, partial);
+    // The start stays, whatever happens.
+    if (isStart) heapAdd(this.#next, partial);
     else buffer.release(partial.node);
-    return true;
   }
 
-  /** The transitions that the record allows from a state, also by way of others that are gone to without taking it. */
-  #decide(from: AutomatonState, partial: PartialMatch): readonly Edge[] {
-    const edges = this.#edges;
+  /** The transitions that the record allows to a partial match, also by way of states that it proceeds to. */
+  #decide(partial: PartialMatch): readonly Edge[] {
+    const from = this.#automaton.states[partial.state]!;
+    this.#context.enter(partial.node);
+    if (!from.isPlain) return this.#collectEdges(from, this.#edges);
+    const decision = this.#decisions[from.index]!;
+    if (decision.recordCount !== this.#recordCount) {
+      decision.recordCount = this.#recordCount;
+      this.#collectEdges(from, decision.edges);
+    }
+    return decision.edges;
+  }
+
+  #collectEdges(from: AutomatonState, edges: Edge[]): readonly Edge[] {
     const stack = this.#stack;
     const judged = this.#judged;
-    this.#context.enter(partial.node);
     edges.length = 0;
     stack.push(from);
     for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
@@ -290,6 +308,12 @@ export class PatternMatcher<T> {
     }
     return match;
   }
+}
+
+interface Decision {
+  /** Of the record that it was made for. */
+  recordCount: number;
+  readonly edges: Edge[];
 }
 
 /** What conditions can ask; of the partial match that is judged. */
