@@ -1,4 +1,4 @@
-import { ByteWriter } from '../../engine/base/bytes.ts';
+import type { ByteWriter } from '../../engine/base/bytes.ts';
 import { BloomFilter } from './bloom-filter.ts';
 import { type Changes, collectChanges } from './changes.ts';
 import { KeyImage } from './key-image.ts';
@@ -18,20 +18,17 @@ import {
   entryBytes,
   offsetOf,
   refOf,
-  SEGMENT_BYTES_MAX,
   segmentIdOf,
   SEGMENTS_MAX,
 } from './segment.ts';
-import { SegmentPool } from './segment-pool.ts';
+import { isSparse, SegmentLog } from './segment-log.ts';
+import type { SegmentPool } from './segment-pool.ts';
 import { SlabIndex } from './slab-index.ts';
 import { type OnSpill, SpillBatch } from './spill-batch.ts';
 import type { StoreAreas } from './store-areas.ts';
 
-const SEGMENT_BYTES_MIN = 4096;
 /** Room that the head must have before a page is written; a page that needs more moves to a new segment. */
 const HEAD_ROOM_BYTES = 1024;
-/** Below this share of live bytes among the used ones a segment is compacted rather than evicted. */
-const COMPACTION_SHARE = 0.6;
 /** Segments left for what is written between two looks at the budget. */
 const SEGMENTS_RESERVE = 1024;
 
@@ -47,17 +44,14 @@ export class EncodedTier {
   readonly #areas: StoreAreas;
   readonly #maxParallelism: number;
   readonly #bytesMax: number;
-  readonly #segmentBytesMax: number;
+  readonly #log: SegmentLog;
   readonly #pool: SegmentPool;
   readonly #segments: (Segment | undefined)[];
   readonly #probe: KeyProbe;
   readonly #index: SlabIndex;
   /** Hashes of all keys that were ever spilled. */
   readonly #spilled: BloomFilter = new BloomFilter();
-  readonly #writer: ByteWriter = new ByteWriter(0);
-  /** Sealed segments, oldest first. */
-  readonly #sealed: Segment[] = [];
-  #head: Segment;
+  readonly #writer: ByteWriter;
   /** Epoch of changes made now, and the last one whose checkpoint is complete. */
   epoch = 1;
   completedEpoch = 0;
@@ -74,13 +68,12 @@ export class EncodedTier {
     this.#areas = options.areas;
     this.#maxParallelism = options.maxParallelism;
     this.#bytesMax = options.bytesMax;
-    const share = 2 ** Math.floor(Math.log2(Math.max(1, options.bytesMax / 32)));
-    this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, share));
-    this.#pool = new SegmentPool(this.#segmentBytesMax);
+    this.#log = new SegmentLog(options.bytesMax);
+    this.#pool = this.#log.pool;
+    this.#writer = this.#log.writer;
     this.#segments = this.#pool.segments;
     this.#probe = new KeyProbe(this.#segments);
     this.#index = new SlabIndex(this.#probe);
-    this.#head = this.#openHead();
   }
 
   get byteLength(): number {
@@ -203,8 +196,8 @@ export class EncodedTier {
     const flags = ownFlags | (isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0);
     page.isStored = true;
     page.encodedEpoch = this.epoch;
-    let segment = this.#head;
-    if (segment.byteLength - segment.used < HEAD_ROOM_BYTES + image.length) segment = this.#openHead();
+    let segment = this.#log.head;
+    if (segment.byteLength - segment.used < HEAD_ROOM_BYTES + image.length) segment = this.#log.openHead();
     const writer = this.#writer;
     const offset = segment.used;
     writer.length = offset + ENTRY_HEADER_BYTES;
@@ -228,7 +221,7 @@ export class EncodedTier {
     const image = this.image;
     this.#probe.point(image.buffer, 0, image.length);
     const total = entryBytes(image.length, length);
-    const segment = this.#segmentFor(total);
+    const segment = this.#log.segmentFor(total);
     const at = segment.used;
     image.buffer.copy(segment.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
     page.copy(segment.buffer, at + ENTRY_HEADER_BYTES + image.length, offset, offset + length);
@@ -260,7 +253,7 @@ export class EncodedTier {
     const offset = offsetOf(ref);
     if (segment === undefined || (segment.flagsAt(offset) & (ENTRY_DEAD | ENTRY_IN_STORE)) !== 0) return;
     this.#index.remove(segment.hashAt(offset), ref);
-    this.#kill(segment, offset);
+    this.#log.kill(segment, offset);
   }
 
   /** Brings the tier back into its budget. */
@@ -268,9 +261,9 @@ export class EncodedTier {
     if (!this.#isOver()) return;
     const batch = new SpillBatch(this.#areas, onSpill);
     while (this.#isOver()) {
-      const victim = this.#chooseVictim();
+      const victim = this.#log.chooseVictim();
       if (victim === undefined) break;
-      if (victim.liveBytes < victim.used * COMPACTION_SHARE) this.#compact(victim);
+      if (isSparse(victim)) this.#compact(victim);
       else this.#evict(victim, batch);
     }
     batch.flush();
@@ -278,20 +271,6 @@ export class EncodedTier {
 
   #isOver(): boolean {
     return this.byteLength > this.#bytesMax || this.#pool.count > SEGMENTS_MAX - SEGMENTS_RESERVE;
-  }
-
-  #chooseVictim(): Segment | undefined {
-    if (this.#sealed.length === 0) {
-      if (this.#head.used === 0) return undefined;
-      this.#openHead();
-      // What was sealed may have had no live entry left: then it is free already.
-      if (this.#sealed.length === 0) return undefined;
-    }
-    let emptiest = this.#sealed[0]!;
-    for (const segment of this.#sealed) {
-      if (segment.liveBytes * emptiest.used < emptiest.liveBytes * segment.used) emptiest = segment;
-    }
-    return emptiest.liveBytes < emptiest.used * COMPACTION_SHARE ? emptiest : this.#sealed[0];
   }
 
   #compact(victim: Segment): void {
@@ -313,21 +292,21 @@ export class EncodedTier {
       }
       if (batch.addEntry(victim, offset, this.completedEpoch)) this.#spilled.add(victim.hashAt(offset));
       this.#index.remove(victim.hashAt(offset), refOf(victim.id, offset));
-      this.#kill(victim, offset);
+      this.#log.kill(victim, offset);
     }
   }
 
   #relocate(segment: Segment, offset: number): void {
     const total = segment.entryBytesAt(offset);
-    const target = this.#segmentFor(total);
+    const target = this.#log.segmentFor(total);
     const at = target.used;
     target.words.set(segment.words.subarray(offset >>> 2, (offset + total) >>> 2), at >>> 2);
     target.used = at + total;
     target.liveBytes += total;
     target.dirtyEpoch = Math.max(target.dirtyEpoch, segment.epochAt(offset));
     this.#index.move(segment.hashAt(offset), refOf(segment.id, offset), refOf(target.id, at));
-    this.#kill(segment, offset);
-    if (target.isSealed && target !== this.#head) this.#sealed.push(target);
+    this.#log.kill(segment, offset);
+    if (target.isSealed && target !== this.#log.head) this.#log.seal(target);
   }
 
   #bury(keyGroup: number, ownFlags: number, isInCheckpoint: boolean): void {
@@ -341,12 +320,12 @@ export class EncodedTier {
       flags |= this.#inheritedFlags(segment, offsetOf(before));
       if (flags === 0) {
         this.#index.remove(image.hash, before);
-        this.#kill(segment, offsetOf(before));
+        this.#log.kill(segment, offsetOf(before));
         return;
       }
     }
     if (flags === 0) return;
-    const target = this.#segmentFor(entryBytes(image.length, 0));
+    const target = this.#log.segmentFor(entryBytes(image.length, 0));
     const at = target.used;
     image.buffer.copy(target.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
     this.#commit(target, at, 0, keyGroup, flags | ownFlags, this.epoch);
@@ -357,10 +336,10 @@ export class EncodedTier {
     const grown = this.#writer.buffer;
     const start = offset + ENTRY_HEADER_BYTES;
     const end = this.#writer.length;
-    this.#pointWriter();
+    this.#log.pointWriter();
     const keyLength = this.image.length;
     const pageLength = end - start - keyLength;
-    const target = this.#segmentFor(entryBytes(keyLength, pageLength));
+    const target = this.#log.segmentFor(entryBytes(keyLength, pageLength));
     const at = target.used;
     grown.copy(target.buffer, at + ENTRY_HEADER_BYTES, start, end);
     this.#commit(target, at, pageLength, keyGroup, flags, this.epoch);
@@ -395,7 +374,7 @@ export class EncodedTier {
     if (before !== 0) {
       const old = this.#segments[segmentIdOf(before)]!;
       flags |= this.#inheritedFlags(old, offsetOf(before));
-      this.#kill(old, offsetOf(before));
+      this.#log.kill(old, offsetOf(before));
     } else if (this.#spilled.size > 0 && this.#spilled.has(hash)) {
       flags |= ENTRY_IN_STORE;
     }
@@ -406,50 +385,7 @@ export class EncodedTier {
     words[word + 2] = pageLength;
     words[word + 3] = flags;
     words[word + 4] = epoch;
-    if (segment.isSealed) this.#sealed.push(segment);
+    if (segment.isSealed) this.#log.seal(segment);
     return ref;
-  }
-
-  #kill(segment: Segment, offset: number): void {
-    segment.setFlag(offset, ENTRY_DEAD);
-    segment.liveBytes -= segment.entryBytesAt(offset);
-    if (segment.liveBytes === 0 && segment.isSealed) this.#freeSegment(segment);
-  }
-
-  /** A segment with room for `total` bytes: the head, or one of its own for a large entry, which is sealed at once. */
-  #segmentFor(total: number): Segment {
-    if (total > this.#segmentBytesMax / 4) {
-      const own = this.#pool.create((total + 7) & ~7);
-      own.isSealed = true;
-      return own;
-    }
-    if (this.#head.byteLength - this.#head.used < total) this.#openHead();
-    return this.#head;
-  }
-
-  #openHead(): Segment {
-    const old = this.#head as Segment | undefined;
-    // Small at first: a job of many small operators must not start with a megabyte each.
-    const wanted = Math.max(1 << 16, 2 ** Math.floor(Math.log2(Math.max(1, this.#pool.byteLength / 8))));
-    const head = this.#pool.create(Math.min(this.#segmentBytesMax, wanted));
-    this.#head = head;
-    this.#pointWriter();
-    if (old !== undefined) {
-      old.isSealed = true;
-      if (old.liveBytes === 0) this.#freeSegment(old);
-      else this.#sealed.push(old);
-    }
-    return head;
-  }
-
-  #pointWriter(): void {
-    this.#writer.buffer = this.#head.buffer;
-    this.#writer.view = this.#head.view;
-  }
-
-  #freeSegment(segment: Segment): void {
-    const at = this.#sealed.indexOf(segment);
-    if (at >= 0) this.#sealed.splice(at, 1);
-    this.#pool.release(segment);
   }
 }
