@@ -34,10 +34,7 @@ export class TtlClock {
   /** A value written now. */
   stamp(value: unknown): Stamped {
     const { nowMs } = this.#clock;
-    const { page } = this.#cursor;
-    const scheduledMs = this.#isEventTime ? page.eventExpiryAtMs : page.processingExpiryAtMs;
-    const expiryMs = Math.ceil(nowMs + this.#timeToLiveMs + this.#slackMs);
-    if (scheduledMs > expiryMs) this.#schedule(this.#isEventTime, expiryMs);
+    this.#scheduleFor(nowMs);
     return new Stamped(value, nowMs);
   }
 
@@ -47,7 +44,17 @@ export class TtlClock {
     const before = stamped.timestampMs;
     if (this.#refreshesOnRead) stamped.timestampMs = nowMs;
     else if (before === UNSTAMPED_MS) stamped.timestampMs = firstMs;
-    return stamped.timestampMs !== before;
+    if (stamped.timestampMs === before) return false;
+    // What was stored without time-to-live is not looked for yet.
+    if (before === UNSTAMPED_MS) this.#scheduleFor(stamped.timestampMs);
+    return true;
+  }
+
+  #scheduleFor(timestampMs: number): void {
+    const { page } = this.#cursor;
+    const scheduledMs = this.#isEventTime ? page.eventExpiryAtMs : page.processingExpiryAtMs;
+    const expiryMs = Math.ceil(timestampMs + this.#timeToLiveMs + this.#slackMs);
+    if (scheduledMs > expiryMs) this.#schedule(this.#isEventTime, expiryMs);
   }
 }
 

@@ -202,3 +202,18 @@ test('keys of another type than those stored are refused with the first batch', 
       );
   }
 });
+
+test('what was stored without time-to-live is cleaned up once it has been read', async () => {
+  const backend = await open(await oldState());
+  const user = backend.state({ ...USER, ttl: { timeToLiveMs: 80, timeDomain: 'eventTime' } });
+  backend.setWatermark(1000);
+  backend.setCurrentKey('k');
+  backend.deleteEventTimeTimer(0, 50);
+  expect(user.value()).toEqual({ name: 'Ann', visits: 3 });
+  backend.clearCurrentKey();
+  for (let watermarkMs = 1001; watermarkMs < 1100; watermarkMs++) {
+    backend.setWatermark(watermarkMs);
+    await backend.fireEventTimeTimers(watermarkMs, 10, () => {});
+  }
+  expect(backend.pageCount()).toBe(1); // the other key's page, which nobody has read
+});
