@@ -78,7 +78,8 @@ export class PatternMatcher<T> {
     matches.length = 0;
     this.#recordCount++;
     this.#judged.event = value;
-    this.#judged.answers.fill(0);
+    const { answers } = this.#judged;
+    for (let i = 0; i < answers.length; i++) answers[i] = 0;
     this.#context.timestamp = timestampMs;
     this.#buffer.beginRecord(state, number, value);
     let isChanged = false;

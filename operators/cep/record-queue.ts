@@ -29,8 +29,8 @@ export function enqueue<T>(
 
 /** Takes the first `count` records off the queue. */
 export function dequeue<T>(state: MatcherState<T>, count: number): void {
-  dropFirst(state.queueTimes, count);
-  dropFirst(state.queueNumbers.length > 0 ? state.queueNumbers : state.queueValues, count);
+  state.queueTimes.splice(0, count);
+  (state.queueNumbers.length > 0 ? state.queueNumbers : state.queueValues).splice(0, count);
 }
 
 function spill<T>(state: MatcherState<T>, records: MatchBuffers<T>['records']): void {
@@ -40,12 +40,6 @@ function spill<T>(state: MatcherState<T>, records: MatchBuffers<T>['records']): 
     state.queueNumbers.push(number);
   }
   state.queueValues = [];
-}
-
-/** `splice` would make a list of what is dropped. */
-function dropFirst(list: unknown[], count: number): void {
-  if (count < list.length) list.copyWithin(0, count);
-  list.length -= count;
 }
 
 function insert<E>(list: E[], at: number, element: E): void {

@@ -141,6 +141,7 @@ await measureOperators([
     create: create(a.followedBy('b').where(isKind(1)).followedBy('c').where(isKind(2)).within('5s')),
     byHand: () => new FollowedByLoop(5000),
     keyOf: manyKeys,
+    note: 'More records wait than the decoded tier holds: pages are encoded and decoded again; and each key has its timer.',
   },
   {
     name: 'a followedBy b oneOrMore until c within 1 s, 1,000 keys',
@@ -154,5 +155,6 @@ await measureOperators([
     ),
     byHand: () => new LoopLoop(),
     keyOf: thousandKeys,
+    note: 'Every second record completes a match, read from shared nodes; the loop copies lists instead.',
   },
 ]);
