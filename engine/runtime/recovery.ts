@@ -139,6 +139,9 @@ export class Recovery {
     const metrics = new MetricGroup({ attempt: String(this.#attempt) });
     const graph = createJobGraph(buildGraph(), this.#options);
     const options = { environment, jobName, attempt: this.#attempt, checkpointStore: this.#store, metrics, graph };
+    environment.logger.info(
+      `'${jobName}' has ended already, in checkpoint ${manifest.checkpointId}, so nothing is run: give it another checkpoint folder to begin anew`,
+    );
     return {
       running: undefined,
       commit: () => commitPending(options, manifest),
