@@ -220,6 +220,9 @@ export {
 export { warehouseSink, type WarehouseSinkOptions } from './sink/warehouse/warehouse-sink.ts';
 export { fileSource } from './source/file/file-source.ts';
 export type { FileSourceOptions, UndecodableFileRecord } from './source/file/file-source-options.ts';
+export { hybridSource, type HybridSourceOptions } from './source/hybrid/hybrid-source.ts';
+export type { HybridSplit } from './source/hybrid/hybrid-split.ts';
+export type { FollowingSource } from './source/hybrid/hybrid-stages.ts';
 export { kafkaSource } from './source/kafka/kafka-source.ts';
 export type { KafkaSourceOptions, KafkaStartPosition, UndecodableRecord } from './source/kafka/kafka-source-options.ts';
 export type { KafkaRecordView } from './source/kafka/kafka-record-view.ts';

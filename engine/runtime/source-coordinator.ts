@@ -37,6 +37,7 @@ export class SourceCoordinator {
         parallelism: this.#parallelism,
         assign: (subtaskIndex, splits) => this.#post(subtaskIndex, (source) => source.addSplits(splits)),
         signalNoMoreSplits: (subtaskIndex) => this.#post(subtaskIndex, (source) => source.noMoreSplits()),
+        sendEvent: (subtaskIndex, event) => this.#post(subtaskIndex, ({ reader }) => reader.handleEvent?.(event)),
         fail: options.onFailure,
       },
       options.restored?.enumerator,
@@ -51,6 +52,7 @@ export class SourceCoordinator {
       subtaskIndex,
       parallelism: this.#parallelism,
       requestSplit: () => this.#enumerator.handleSplitRequest(subtaskIndex),
+      sendEvent: (event) => this.#enumerator.handleEvent?.(subtaskIndex, event),
     });
   }
 

@@ -102,7 +102,7 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     if (this.#recordsSinceWatermark >= RECORDS_PER_WATERMARK) this.probeWatermark();
     else this.#alignment?.report();
     // Splits that were asked for are assigned before the next poll. There are none now: others need not wait.
-    if (status === 'empty' && this.#splits.size === 0) this.#emitter!.emitStatus(true);
+    if (status === 'empty' && this.#splits.size === 0) this.#emitter!.emitStatus(this.reader.expectsSplits !== true);
     return status;
   }
 

@@ -31,6 +31,8 @@ export interface EnumeratorContext<S> {
   assign(subtaskIndex: number, splits: readonly S[]): void;
   /** Tells a reader that no more splits will come: a bounded source ends when its splits do. */
   signalNoMoreSplits(subtaskIndex: number): void;
+  /** Tells a reader something of the source's own, in order with splits; see `SourceReader.handleEvent`. */
+  sendEvent(subtaskIndex: number, event: Json): void;
   /** Fails the job with this error. */
   fail(error: unknown): void;
 }
@@ -42,6 +44,8 @@ export interface SplitEnumerator<S> {
   addReader(subtaskIndex: number): void;
   /** A reader has nothing left to read and asks for more. */
   handleSplitRequest(subtaskIndex: number): void;
+  /** A reader says something by `ReaderContext.sendEvent`. */
+  handleEvent?(subtaskIndex: number, event: Json): void;
   /** Splits of a checkpoint come back after a restore or failure: to be assigned again, with their positions. */
   addSplitsBack(splits: readonly S[], subtaskIndex: number): void;
   /** What is not yet assigned and what has been discovered. */
@@ -58,6 +62,8 @@ export interface ReaderContext {
   readonly parallelism: number;
   /** Asks the enumerator for splits. */
   requestSplit(): void;
+  /** Tells the enumerator something of the source's own. */
+  sendEvent(event: Json): void;
 }
 
 /** `more`: call again at once. `empty`: wait for `available()`. `end`: no record will ever follow. */
@@ -67,11 +73,15 @@ export interface SourceReader<T, S extends SourceSplit> {
   start(): Promise<void>;
   addSplits(splits: readonly S[]): void;
   noMoreSplits(): void;
+  /** The enumerator says something by `EnumeratorContext.sendEvent`. */
+  handleEvent?(event: Json): void;
   /**
    * Emits up to about `recordCountMax` records that are already in memory. Synchronous: fetching runs in the background,
    * with a bounded buffer. Throws what failed in the background.
    */
   poll(output: SourceOutput<T>, recordCountMax: number): ReaderStatus;
+  /** True while the reader has no split and is sure to get some: the subtask is not idle meanwhile. Default false. */
+  readonly expectsSplits?: boolean;
   /** Resolves when `poll` may have something to say again. */
   available(): Promise<void>;
   /** The splits with their positions after the last record emitted. */

@@ -83,12 +83,19 @@ async function consume(topic: string): Promise<void> {
   const source = kafkaSource({ brokers, topic, bounded: true, record: (record) => record.value!.length });
   const common = { environment, logger, parallelism: 1 };
   const metrics = new MetricGroup();
-  const reader = source.createReader({ ...common, metrics, subtaskIndex: 0, requestSplit: () => {} });
+  const reader = source.createReader({
+    ...common,
+    metrics,
+    subtaskIndex: 0,
+    requestSplit: () => {},
+    sendEvent: () => {},
+  });
   const enumerator = source.createEnumerator(
     {
       ...common,
       assign: (_subtaskIndex, splits) => reader.addSplits(splits),
       signalNoMoreSplits: () => reader.noMoreSplits(),
+      sendEvent: () => {},
       fail: (error) => {
         throw error;
       },

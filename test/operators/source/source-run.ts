@@ -33,6 +33,7 @@ export class SourceRun<T, S extends SourceSplit> {
         ...common,
         assign: (subtaskIndex, splits) => this.#readers[subtaskIndex]!.addSplits(clone(splits)),
         signalNoMoreSplits: (subtaskIndex) => this.#readers[subtaskIndex]!.noMoreSplits(),
+        sendEvent: (subtaskIndex, event) => this.#readers[subtaskIndex]!.handleEvent?.(event),
         fail: (error) => void (this.#error = error as Error),
       },
       restore === undefined ? undefined : clone(restore.enumerator),
@@ -44,6 +45,7 @@ export class SourceRun<T, S extends SourceSplit> {
           metrics: new MetricGroup(),
           subtaskIndex,
           requestSplit: () => this.#enumerator.handleSplitRequest(subtaskIndex),
+          sendEvent: (event) => this.#enumerator.handleEvent?.(subtaskIndex, event),
         }),
       );
     }

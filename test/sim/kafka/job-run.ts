@@ -89,7 +89,13 @@ export class JobRun<T> {
     attempt.pending.push(...(restored?.pending ?? []));
     void this.#commitPending(attempt);
     for (let subtaskIndex = 0; subtaskIndex < this.#parallelism; subtaskIndex++) {
-      const context = { ...common, metrics: new MetricGroup(), subtaskIndex, requestSplit: () => {} };
+      const context = {
+        ...common,
+        metrics: new MetricGroup(),
+        subtaskIndex,
+        requestSplit: () => {},
+        sendEvent: () => {},
+      };
       attempt.readers.push(this.#source.createReader(context));
       attempt.writers.push(await this.#sink.createWriter(this.#sinkContext(attempt.number, subtaskIndex)));
     }
@@ -98,6 +104,7 @@ export class JobRun<T> {
         ...common,
         assign: (subtaskIndex, splits) => attempt.readers[subtaskIndex]!.addSplits(splits),
         signalNoMoreSplits: (subtaskIndex) => attempt.readers[subtaskIndex]!.noMoreSplits(),
+        sendEvent: () => {},
         fail: (error) => void (attempt.failure = error),
       },
       restored?.enumerator,

@@ -56,12 +56,19 @@ export class KafkaFixture {
     const metrics = new MetricGroup();
     const { environment } = this;
     const common = { environment, logger: environment.logger, parallelism: 1 };
-    const reader = source.createReader({ ...common, metrics, subtaskIndex: 0, requestSplit: () => {} });
+    const reader = source.createReader({
+      ...common,
+      metrics,
+      subtaskIndex: 0,
+      requestSplit: () => {},
+      sendEvent: () => {},
+    });
     const enumerator = source.createEnumerator(
       {
         ...common,
         assign: (_subtaskIndex, splits) => reader.addSplits(splits),
         signalNoMoreSplits: () => reader.noMoreSplits(),
+        sendEvent: () => {},
         fail: (error) => {
           throw error;
         },
