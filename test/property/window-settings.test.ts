@@ -75,10 +75,13 @@ function assignerOf(spec: AssignerSpec): WindowAssigner<Event, Window> {
   ) as never;
 }
 
+/** Not the default one, so that the plain operator is taken, whatever else is. */
+class PlainEventTimeTrigger extends EventTimeTrigger {}
+
 function triggerOf(spec: TriggerSpec): Trigger<Event, Window> {
   switch (spec.kind) {
     case 'eventTime':
-      return EventTimeTrigger.create();
+      return new PlainEventTimeTrigger();
     case 'processingTime':
       return ProcessingTimeTrigger.create();
     case 'endOfStream':
