@@ -181,6 +181,25 @@ test(
 );
 
 test(
+  'a partition may have a backlog until the broker has said where it ends, and has none once it is read up to there',
+  onKafka(async (fixture) => {
+    await fixture.write(0, ['a', 'b']);
+    const sole = await fixture.reader(fixture.source());
+    const backlogs = () => ['events-0', 'events-1'].map((splitId) => sole.reader.hasBacklog!(splitId));
+    expect(backlogs()).toEqual([true, true]);
+    await fixture.environment.scheduler.delay(1_000);
+    sole.poll(1);
+    expect(backlogs()).toEqual([true, false]);
+    sole.poll(1);
+    expect(backlogs()).toEqual([false, false]);
+    await fixture.write(1, ['c']);
+    await fixture.environment.scheduler.delay(1_000);
+    expect(backlogs()).toEqual([false, true]);
+    await sole.reader.close();
+  }),
+);
+
+test(
   'positions of a complete checkpoint are shown in the group, and only then',
   onKafka(async (fixture) => {
     await fixture.write(0, ['a', 'b', 'c']);
