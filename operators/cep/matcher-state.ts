@@ -128,6 +128,6 @@ export function newMatcherState<T>(fingerprint: number, startState: number): Mat
   };
 }
 
-export function notBegun(startState: number): PartialMatch {
+function notBegun(startState: number): PartialMatch {
   return { state: startState, node: NONE, start: NOT_BEGUN, startMs: 0, previousMs: 0 };
 }

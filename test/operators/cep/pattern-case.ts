@@ -10,14 +10,14 @@ import { PAGED_BACKEND, type TestBackendKind } from '../../harness/operators/bac
 import { keyedOneInputHarness } from '../../harness/operators/operator-harness.ts';
 
 /** Fits labels that begin with one of the letters; with `seen`, while that stage has taken fewer than `max` records. */
-export interface CaseCondition {
+interface CaseCondition {
   readonly letters: string;
   readonly seen?: string | undefined;
   readonly max?: number | undefined;
 }
 
 /** A stage or group as data. Methods are called in the order of the fields. */
-export interface CaseStage {
+interface CaseStage {
   readonly via: 'begin' | 'next' | 'followedBy' | 'followedByAny' | 'notNext' | 'notFollowedBy';
   readonly name?: string | undefined;
   readonly group?: readonly CaseStage[] | undefined;
@@ -52,7 +52,7 @@ function conditionOf({ letters, seen, max }: CaseCondition): PatternCondition<st
   return (label, context) => letters.includes(label[0]!) && context.eventsForPattern(seen).length < max!;
 }
 
-export function skipStrategyOf(skip: string): AfterMatchSkipStrategy {
+function skipStrategyOf(skip: string): AfterMatchSkipStrategy {
   const [kind, name] = skip.split(':');
   switch (kind) {
     case 'skipToNext':
@@ -68,7 +68,7 @@ export function skipStrategyOf(skip: string): AfterMatchSkipStrategy {
   }
 }
 
-export function patternOf(stages: readonly CaseStage[], skip: AfterMatchSkipStrategy): Pattern<string> {
+function patternOf(stages: readonly CaseStage[], skip: AfterMatchSkipStrategy): Pattern<string> {
   let pattern: Pattern<string> | undefined;
   for (const stage of stages) pattern = quantified(added(pattern, stage, skip), stage);
   return pattern!;
@@ -107,13 +107,13 @@ function quantified(before: Pattern<string>, stage: CaseStage): Pattern<string> 
 }
 
 /** The records of a match with their stages, in pattern order. */
-export function shown(match: PatternMatch<string>): string[] {
+function shown(match: PatternMatch<string>): string[] {
   return Object.entries(match).flatMap(([name, labels]) => labels.map((label) => `${name}=${label}`));
 }
 
 const TIMED_OUT = new OutputTag<PatternMatch<string>>('timed-out');
 
-export function cepOperatorOf({ stages, skip }: Pick<PatternCase, 'stages' | 'skip'>): CepOperator<string, string[]> {
+function cepOperatorOf({ stages, skip }: Pick<PatternCase, 'stages' | 'skip'>): CepOperator<string, string[]> {
   return new CepOperator<string, string[]>({
     pattern: patternOf(stages, skipStrategyOf(skip)),
     schema: string(),
