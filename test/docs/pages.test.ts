@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
@@ -31,6 +31,31 @@ test.each(pages().concat('README.md'))('%s links to files that are there', (page
   const links = [...readText(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1]!);
   expect(links.filter((link) => !existsSync(join(ROOT, dirname(page), link)))).toEqual([]);
 });
+
+test.each(pages().concat('README.md'))('%s links to headings that are there', (page) => {
+  const links = [...readText(page).matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)].filter(([, file]) => !file!.includes(':'));
+  const missing = links.filter(([, file, heading]) => {
+    const target = file === '' ? page : join(dirname(page), file!);
+    return !headingsOf(target).includes(heading!);
+  });
+  expect(missing.map(([link]) => link)).toEqual([]);
+});
+
+test('every example is shown on a page', () => {
+  const shown = new Set(blocks.map(({ file }) => file));
+  const examples = readdirSync(join(ROOT, 'docs/examples')).map((name) => `docs/examples/${name}`);
+  expect(examples.filter((file) => !shown.has(file))).toEqual([]);
+});
+
+/** Headings as they are linked to. */
+function headingsOf(page: string): string[] {
+  return [...readText(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 /** What the job of an example prints, run to its end under a virtual clock. */
 async function run(file: string): Promise<string> {
