@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { UserError } from '../../engine/base/errors.ts';
 
 /** The results that an async function has given, as a list. @throws UserError USER_FUNCTION when they are none. */
@@ -22,6 +23,7 @@ export function describeRecord(value: unknown): string {
   try {
     return (JSON.stringify(value) ?? String(value)).slice(0, 200);
   } catch {
-    return String(value);
+    // Cyclic, or with a bigint.
+    return inspect(value).slice(0, 200);
   }
 }

@@ -49,6 +49,8 @@ export class AsyncWaitOperator<T, R> extends StreamOperator<R> {
   #retries: Counter = undefined as never;
   /** Its results were there at once: good for another record. */
   #spare: AsyncRequest<T, R> | undefined;
+  /** The last one that has gone out. After a restore lower ones may come in than one that was under way. */
+  #watermarkMs = -Infinity;
   #isOpen = false;
   #isOutputPosted = false;
   #isInputEnded = false;
@@ -315,8 +317,12 @@ export class AsyncWaitOperator<T, R> extends StreamOperator<R> {
   }
 
   #emitMark({ watermarkMs, isIdle }: QueuedMark): void {
-    if (!Number.isNaN(watermarkMs)) this.#emitter.emitWatermark(watermarkMs);
-    else if (isIdle) this.#emitter.markIdle();
-    else this.#emitter.markActive();
+    if (Number.isNaN(watermarkMs)) {
+      if (isIdle) this.#emitter.markIdle();
+      else this.#emitter.markActive();
+    } else if (watermarkMs >= this.#watermarkMs) {
+      this.#watermarkMs = watermarkMs;
+      this.#emitter.emitWatermark(watermarkMs);
+    }
   }
 }

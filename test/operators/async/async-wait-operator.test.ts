@@ -324,6 +324,32 @@ test('after a restore records under way are asked about again, with their timest
   ]);
 });
 
+test('a watermark that was under way is not taken back by lower ones that come after a restore', async () => {
+  let fn = new Answers();
+  const harness = await open({ fn: { asyncInvoke: (value, context) => fn.asyncInvoke(value, context) } });
+  harness.processElement('a');
+  await harness.processWatermark(7);
+  const snapshot = await harness.snapshot();
+  fn = new Answers();
+  await harness.initializeState(snapshot);
+  await harness.processWatermark(5);
+  fn.give('a', 'A');
+  expect(await output(harness)).toEqual(['A', 7]);
+  await harness.processWatermark(6);
+  await harness.processWatermark(8);
+  expect(await output(harness)).toEqual([8]);
+});
+
+test('a failure is reported whatever the record is', async () => {
+  const value: unknown = Object.assign(Object.create(null) as object, { id: 1n });
+  const harness = await open({ fn: { asyncInvoke: () => Promise.reject(new Error('broken')) } });
+  harness.processElement(value as string);
+  await harness.settle();
+  expect(harness.takeFailures()).toMatchObject([
+    { code: 'USER_FUNCTION', message: expect.stringContaining('{ id: 1n }') as string },
+  ]);
+});
+
 test('pauses between attempts are fixed, or grow up to a limit', () => {
   const ifError = RetryPredicates.anyError;
   const fixed = AsyncRetryStrategies.fixedDelay({ maxAttempts: 3, delay: '1s', ifError });
