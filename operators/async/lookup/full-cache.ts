@@ -17,6 +17,10 @@ export class FullCache<K extends Key, V> {
   readonly #context: FunctionContext;
   readonly #signal: AbortSignal;
   #rows = new Map<Key, V[]>();
+  /** Of all keys; undefined when they differ. */
+  #keyType: string | undefined;
+  /** By the text of the key, once one of another type was asked for. */
+  #rowsByText: Map<string, V[]> | undefined;
   #rowCount = 0;
   #timer: TimerHandle | undefined;
 
@@ -48,8 +52,14 @@ export class FullCache<K extends Key, V> {
     this.#reloadLater();
   }
 
+  /** Tables give keys in types of their own: one of another type finds the rows of the same text. */
   get(key: Key): readonly V[] {
-    return this.#rows.get(key) ?? NO_ROWS;
+    const rows = this.#rows.get(key);
+    if (rows !== undefined) return rows;
+    // The text costs as much as the rest of a look-up (test/bench/operators/async.bench.ts).
+    if (typeof key === this.#keyType) return NO_ROWS;
+    this.#rowsByText ??= new Map([...this.#rows].map(([stored, ofKey]) => [String(stored), ofKey]));
+    return this.#rowsByText.get(String(key)) ?? NO_ROWS;
   }
 
   close(): void {
@@ -92,7 +102,11 @@ export class FullCache<K extends Key, V> {
       throw error;
     }
     this.#metrics.loaded(startMs);
+    const keyTypes = new Set<string>();
+    for (const key of rows.keys()) keyTypes.add(typeof key);
     this.#rows = rows;
+    this.#keyType = keyTypes.size === 1 ? [...keyTypes][0] : undefined;
+    this.#rowsByText = undefined;
     this.#rowCount = rowCount;
   }
 }

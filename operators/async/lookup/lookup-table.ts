@@ -17,7 +17,7 @@ export interface LookupTable<K extends Key, V> {
   open?(context: FunctionContext): void | Promise<void>;
   /** All rows of the key; none is an empty list. Several records that ask for one key at a time share the answer. */
   lookup(key: K, context: LookupContext): Promise<readonly V[]>;
-  /** All rows of the table with their keys: what a full cache loads. */
+  /** All rows of the table with their keys: what a full cache loads. A key is found by its text, whatever its type. */
   scan?(context: LookupContext): AsyncIterable<readonly [key: K, row: V]>;
   close?(): void | Promise<void>;
 }

@@ -75,8 +75,10 @@ export class PartialCache<V> {
   /** The oldest, as far as they have expired: what nobody asks for is not kept for long. */
   #removeExpired(nowMs: number): void {
     for (const [key, entry] of this.#entries) {
-      if (!isExpired(entry, nowMs)) return;
-      this.#remove(key, entry);
+      if (isExpired(entry, nowMs)) this.#remove(key, entry);
+      // A key in use that never expires must not hold those behind it.
+      else if (entry.isUsed && this.#accessMs < Infinity) this.#moveBack(key, entry);
+      else return;
     }
   }
 
@@ -86,11 +88,15 @@ export class PartialCache<V> {
         this.#remove(key, entry);
         return;
       }
-      // Comes by again at the end of the loop.
-      entry.isUsed = false;
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
+      this.#moveBack(key, entry);
     }
+  }
+
+  /** Comes by again at the end of a loop over all. */
+  #moveBack(key: Key, entry: Entry<V>): void {
+    entry.isUsed = false;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
   }
 
   #remove(key: Key, entry: Entry<V>): void {

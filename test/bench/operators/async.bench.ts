@@ -170,12 +170,13 @@ const CASES: readonly {
     name: 'look-up join, no cache',
     create: () => lookup(undefined),
     byHand: () => handDriver(lookupByHand(false), true),
-    note: 'Half of the loop: requests for one key are shared and timed, which the loop does not do.',
+    note: 'A third to half of the loop: requests for one key are shared and timed, which the loop does not do.',
   },
   {
     name: 'look-up join, partial cache, all hits in the end',
     create: () => lookup({ kind: 'partial', maxRows: 2 * KEYS }),
     byHand: () => handDriver(lookupByHand(true), true),
+    note: 'About half of the loop: a use is noted and counted, so that rows can make room, which the loop does not do.',
   },
   {
     name: 'look-up join, full cache',

@@ -283,3 +283,21 @@ test('in a whole job, through a snapshot with look-ups under way and a restore a
     ]);
   }
 });
+
+test('a full cache finds keys that the table gives in another type, as a look-up does', async () => {
+  const table: LookupTable<string | bigint, string> = {
+    description: 'a table with numbers as keys',
+    lookup: () => Promise.reject(new Error('not asked')),
+    async *scan() {
+      yield [7, 'seven'] as unknown as [string, string];
+    },
+  };
+  for (const keySelector of [() => '7', () => 7n]) {
+    const harness = await open(table as unknown as Table, {
+      cache: { kind: 'full', reloadInterval: '1h' },
+      keySelector: keySelector as () => string,
+    });
+    harness.processElement('a');
+    expect(await output(harness)).toEqual(['a=seven']);
+  }
+});

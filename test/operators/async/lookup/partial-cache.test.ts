@@ -83,3 +83,15 @@ test('what has expired is let go, although nobody asks for it', () => {
   for (; nowMs < 1_000; nowMs++) cache.set(nowMs, ['row']);
   expect(cache.rowCount).toBe(10);
 });
+
+test('what nobody asks for is let go behind a key that is used all the time', () => {
+  let nowMs = 0;
+  const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, cpuMs: () => 0 };
+  const cache = new PartialCache<string>({ kind: 'partial', expireAfterAccess: 10 }, clock);
+  cache.set('used', ['row']);
+  for (; nowMs < 1_000; nowMs++) {
+    expect(cache.get('used')).toEqual(['row']);
+    cache.set(nowMs, ['row']);
+  }
+  expect(cache.rowCount).toBeLessThanOrEqual(22);
+});
