@@ -1,3 +1,4 @@
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNodeEnvironment } from '../../engine/base/environment-node.ts';
@@ -134,6 +135,77 @@ test('a table that is missing, a column that is missing and a server that does n
   };
   expect(await lookup(sleep)).toMatchObject({ code: 'TIMEOUT', retryable: true });
   expect(() => postgresLookupTable({ ...campaigns(), connection: 'localhost' })).toThrow('expected an address such as');
+});
+
+test('a row without key belongs to none, and one with a key that nobody asked for is no silent miss', async () => {
+  const query = `SELECT key, row FROM (VALUES (NULL, 'none'), ('a', 'A')) t(key, row) WHERE $1::text[] IS NOT NULL`;
+  await withTable<string, unknown>({ connection, query, key: 'key' }, async (table) => {
+    expect(await Promise.all(['a', 'null'].map((key) => table.lookup(key, { signal })))).toEqual([
+      [{ key: 'a', row: 'A' }],
+      [],
+    ]);
+  });
+  await client.query(`CREATE TABLE ${NAMESPACE}.codes (code char(4)); INSERT INTO ${NAMESPACE}.codes VALUES ('ab')`);
+  const codes = { connection, namespace: NAMESPACE, table: 'codes', key: 'code', columns: [] };
+  await withTable<string, unknown>(codes, async (table) => {
+    await expect(table.lookup('ab', { signal })).rejects.toMatchObject({
+      code: 'LOOKUP',
+      message: expect.stringContaining("the key 'ab  ', which nobody asked for") as string,
+    });
+  });
+});
+
+test('times without end, and before the year 0, are numbers too; a date is text', async () => {
+  const query = `SELECT k AS id, 'infinity'::timestamptz AS a, '-infinity'::timestamp AS b,
+    '2026-01-01 00:00:00.5'::timestamp AS c, '0044-03-15 12:00:00 BC'::timestamp AS d, '2026-01-01'::date AS e FROM unnest($1::int[]) k`;
+  await withTable<number, unknown>({ connection, query, key: 'id' }, async (table) => {
+    const [row] = await table.lookup(1, { signal });
+    const idesMs = Date.parse('-000043-03-15T12:00:00Z');
+    expect(row).toEqual({
+      id: 1,
+      a: Infinity,
+      b: -Infinity,
+      c: Date.parse('2026-01-01T00:00:00.5Z'),
+      d: idesMs,
+      e: '2026-01-01',
+    });
+  });
+});
+
+const sleeping = { query: 'SELECT 1 AS id, pg_sleep(3) WHERE $1::int[] IS NOT NULL', key: 'id' };
+
+test('closing does not wait for a query that is under way', async () => {
+  const table = postgresLookupTable<unknown, number>({ connection, ...sleeping });
+  await table.open!({} as FunctionContext);
+  let isAnswered = false;
+  const answer = table.lookup(1, { signal }).then(() => void (isAnswered = true));
+  await client.query('SELECT pg_sleep(0.2)');
+  await table.close!();
+  expect(isAnswered).toBe(false);
+  await answer;
+});
+
+test('a server that is no longer there without a word ends in a failure', async () => {
+  const { hostname, port, pathname, username, password } = new URL(connection);
+  let isCut = false;
+  const sockets: Socket[] = [];
+  const wire = createServer((socket) => {
+    const server = connect(Number(port), hostname);
+    sockets.push(socket, server);
+    for (const end of [socket, server]) end.on('error', () => {});
+    socket.on('data', (data) => isCut || server.write(data));
+    server.on('data', (data) => isCut || socket.write(data));
+  });
+  await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
+  const address = `postgres://${username}:${password}@127.0.0.1:${(wire.address() as AddressInfo).port}${pathname}`;
+  const query = 'SELECT unnest($1::int[]) AS id';
+  await withTable<number, unknown>({ connection: address, query, key: 'id', queryTimeout: 100 }, async (table) => {
+    expect(await table.lookup(1, { signal })).toEqual([{ id: 1 }]);
+    isCut = true;
+    await expect(table.lookup(2, { signal })).rejects.toMatchObject({ code: 'CONNECTION', retryable: true });
+  });
+  for (const socket of sockets) socket.destroy();
+  wire.close();
 });
 
 test('a whole job joins its stream with the table, with each kind of cache', async () => {

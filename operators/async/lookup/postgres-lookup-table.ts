@@ -7,7 +7,7 @@ import { KeyBatches } from './key-batches.ts';
 import type { LookupContext, LookupTable } from './lookup-table.ts';
 import { translateLookupError } from './postgres-lookup-errors.ts';
 
-/** A row as the server gives it, by column. Integers and timestamps (milliseconds) are numbers, decimals are text. */
+/** A row as the server gives it, by column. Integers and timestamps (milliseconds) are numbers, decimals and dates are text. */
 export type PostgresRow = Readonly<Record<string, unknown>>;
 
 interface PostgresLookupBaseOptions<V> {
@@ -45,8 +45,11 @@ const CONNECTIONS_MAX = 4;
 const KEYS_PER_QUERY_MAX = 1_000;
 const QUERY_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that has not even ended the query so long after its time is no longer there. */
+const SILENCE_MS = 1_000;
 /** Type numbers of PostgreSQL. */
 const INT8 = 20;
+const DATE = 1082;
 const TIMESTAMP = 1114;
 const TIMESTAMPTZ = 1184;
 
@@ -113,22 +116,31 @@ class PostgresLookupTable<K extends Key, V> implements LookupTable<K, V> {
     if (--this.#openCount > 0) return;
     const pool = this.#pool;
     this.#pool = undefined;
-    await pool?.end().catch(() => {});
+    if (pool === undefined) return;
+    const isQuiet = pool.idleCount === pool.totalCount;
+    const ended = pool.end().catch(() => {});
+    // A query under way may take long, and nobody waits for its answer.
+    if (isQuiet) await ended;
   }
 
   async #load(keys: readonly K[]): Promise<Map<string, V[]>> {
-    const rowsByKey = new Map<string, V[]>();
+    const rowsByKey = new Map<string, V[]>(keys.map((key) => [String(key), []]));
     for (const row of await this.#rows(this.#query, [keys])) {
-      const key = String(this.#keyOf(row));
-      const rows = rowsByKey.get(key);
-      if (rows === undefined) rowsByKey.set(key, [this.#toRow(row)]);
-      else rows.push(this.#toRow(row));
+      const key = this.#keyOf(row);
+      if (key === null) continue;
+      const rows = rowsByKey.get(String(key));
+      // Its record would look as if it had no row.
+      if (rows === undefined) throw this.#strangeKey(key);
+      rows.push(this.#toRow(row));
     }
     return rowsByKey;
   }
 
   async *#scan(query: string): AsyncGenerator<readonly [key: K, row: V]> {
-    for (const row of await this.#rows(query, [])) yield [this.#keyOf(row) as K, this.#toRow(row)];
+    for (const row of await this.#rows(query, [])) {
+      const key = this.#keyOf(row);
+      if (key !== null) yield [key as K, this.#toRow(row)];
+    }
   }
 
   async #rows(query: string, parameters: readonly unknown[]): Promise<readonly PostgresRow[]> {
@@ -153,6 +165,16 @@ class PostgresLookupTable<K extends Key, V> implements LookupTable<K, V> {
     );
   }
 
+  #strangeKey(key: unknown): UserError {
+    return new UserError(
+      'LOOKUP',
+      `${this.description}: found a row with the key '${String(key)}', which nobody asked for`,
+      {
+        hint: 'Keys are told apart by their text. Where a type has several texts for a value (char(n), numeric, uuid), use a query that gives the text which the job asks for, such as: SELECT trim(code) AS code, ...',
+      },
+    );
+  }
+
   #createPool(): pg.Pool {
     const { connection, connectionsMax = CONNECTIONS_MAX, queryTimeout = QUERY_TIMEOUT_MS } = this.#options;
     const pool = new pg.Pool({
@@ -160,6 +182,7 @@ class PostgresLookupTable<K extends Key, V> implements LookupTable<K, V> {
       max: connectionsMax,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: durationMs(queryTimeout),
+      query_timeout: durationMs(queryTimeout) + SILENCE_MS,
       keepAlive: true,
       application_name: 'tidemark',
       types: { getTypeParser: typeParser },
@@ -179,8 +202,10 @@ function selectAll({ namespace, table, key, columns }: PostgresTableOptions<unkn
 const typeParser = ((type: number, format: 'text' | 'binary') => {
   if (format !== 'binary') {
     if (type === INT8) return toInteger;
-    if (type === TIMESTAMP) return (text: string) => Date.parse(`${text.replace(' ', 'T')}Z`);
-    if (type === TIMESTAMPTZ) return (text: string) => (pg.types.getTypeParser(TIMESTAMPTZ)(text) as Date).getTime();
+    // Not a time: which one it would be depends on the zone of this machine.
+    if (type === DATE) return (text: string) => text;
+    if (type === TIMESTAMP) return (text: string) => toTimeMs(text.endsWith('infinity') ? text : inUtc(text));
+    if (type === TIMESTAMPTZ) return toTimeMs;
   }
   return pg.types.getTypeParser(type, format as 'text');
 }) as typeof pg.types.getTypeParser;
@@ -188,6 +213,15 @@ const typeParser = ((type: number, format: 'text' | 'binary') => {
 function toInteger(text: string): number | bigint {
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : BigInt(text);
+}
+
+/** Milliseconds; `infinity` is Infinity. */
+function toTimeMs(text: string): number {
+  return Number(pg.types.getTypeParser(TIMESTAMPTZ)(text));
+}
+
+function inUtc(text: string): string {
+  return text.replace(/( BC)?$/, '+00$1');
 }
 
 /** The address without its password. */
