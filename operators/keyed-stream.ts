@@ -58,6 +58,11 @@ export class KeyedStream<T, K extends Key> {
 
   /** Reduces all records of a key to one and emits it after every record. `schema` is how it is stored. */
   reduce(reduce: (accumulated: T, value: T) => T, options: ReduceOptions<T>): DataStream<T> {
+    if (options?.schema === undefined) {
+      throw new UserError('JOB_DEFINITION', `reduce '${options?.uid}' keeps records but has no schema for them`, {
+        hint: 'Pass { schema } with the schema of the records.',
+      });
+    }
     return this.stream.transform({
       kind: 'reduce',
       options,

@@ -104,3 +104,10 @@ test.each([
     message,
   );
 });
+
+test('reduce without a schema is refused when the job is written', async () => {
+  const options = { uid: 'tested' } as typeof OPTIONS;
+  await expect(start(({ byBidder }) => byBidder.reduce((a) => a, options))).rejects.toThrow(
+    "reduce 'tested' keeps records but has no schema for them",
+  );
+});
