@@ -68,12 +68,20 @@ class HttpLookupTable<K extends Key, V> implements LookupTable<K, V> {
 
   async *#scan(url: string, keyOf: (row: V) => K, signal: AbortSignal): AsyncGenerator<readonly [key: K, row: V]> {
     const body = await this.#get(url, signal);
-    for (const row of toRows(body ?? null) as readonly V[]) yield [keyOf(row), row];
+    // Also for 404: an empty table would drop or pad every record, without a word.
+    if (!Array.isArray(body)) throw new ExternalError('LOOKUP', `no list of rows at ${url}`);
+    for (const row of body as readonly V[]) yield [keyOf(row), row];
   }
 
   /** The answer's JSON; undefined for 404. */
   async #get(url: string, signal: AbortSignal): Promise<unknown> {
     const { maxAttempts = ATTEMPTS_MAX } = this.#options;
+    if (!URL.canParse(url)) {
+      throw new UserError(
+        'CONFIGURATION',
+        `HTTP look-up table: expected an address such as http://host/path, found '${url}'`,
+      );
+    }
     for (let attempt = 1; ; attempt++) {
       let failure: unknown;
       try {

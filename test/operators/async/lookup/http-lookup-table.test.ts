@@ -109,6 +109,28 @@ test('a service that does not answer in time is an error; closing gives up at on
   await expect(answer).rejects.toThrow('closed');
 });
 
+test('a whole table that is not there is an error, not an empty table', async () => {
+  const answers: Record<string, readonly [number, string]> = { '/empty': [200, '[]'], '/error': [200, '{"error":7}'] };
+  const url = await serve((path) => answers[path] ?? [404, 'not found']);
+  const scan = async (path: string): Promise<unknown[]> => {
+    const table = await open({ url: String, scanUrl: `${url}${path}`, keyOf: ({ id }) => id });
+    const rows = [];
+    for await (const row of table.scan!({ signal })) rows.push(row);
+    return rows;
+  };
+  expect(await scan('/empty')).toEqual([]);
+  await expect(scan('/moved')).rejects.toMatchObject({ code: 'LOOKUP', message: `no list of rows at ${url}/moved` });
+  await expect(scan('/error')).rejects.toMatchObject({ code: 'LOOKUP', message: `no list of rows at ${url}/error` });
+});
+
+test('an address that is none is said at once', async () => {
+  const table = await open({ url: (key) => `localhost/${key}` });
+  await expect(table.lookup('a', { signal })).rejects.toMatchObject({
+    code: 'CONFIGURATION',
+    message: "HTTP look-up table: expected an address such as http://host/path, found 'localhost/a'",
+  });
+});
+
 test('scanUrl without keyOf is refused', () => {
   expect(() => httpLookupTable({ url: String, scanUrl: 'http://127.0.0.1/all' })).toThrow(
     'scanUrl and keyOf go together',
