@@ -75,9 +75,9 @@ export class OuterJoinSide<T> {
     this.#buffer.update(buffer);
   }
 
-  /** Removes the rows that have expired, and returns them; `buffer` has to be stored when there are any. */
+  /** Removes the rows that have expired, at the end of time all; `buffer` has to be stored when there are any. */
   takeExpired({ rows }: SideBuffer<T>, nowMs: number): readonly OuterRow<T>[] {
-    const untilMs = nowMs - this.#retentionMs;
+    const untilMs = nowMs === MAX_TIMESTAMP_MS ? nowMs : nowMs - this.#retentionMs;
     if (rows.length === 0 || rows[0]!.timestampMs > untilMs) return NO_ROWS;
     return rows.splice(0, firstRowAfter(rows, untilMs));
   }

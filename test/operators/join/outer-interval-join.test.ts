@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DELETE } from '../../../engine/task/row-kind.ts';
+import { MAX_TIMESTAMP_MS } from '../../../engine/time/timestamps.ts';
 import { OuterIntervalJoinOperator } from '../../../operators/join/outer-interval-join-operator.ts';
 import { record as recordSchema } from '../../../state/schema/record.ts';
 import { long, string } from '../../../state/schema/scalars.ts';
@@ -42,6 +43,21 @@ for (const backend of TEST_BACKENDS) {
     await harness.processWatermark1(1_101);
     await harness.processWatermark2(1_101);
     expect(harness.takeOutput()).toEqual([record([1, undefined], 1_000), watermark(1_000)]);
+  });
+
+  test(`at the end of time every row has expired, those of its last moments too (${backend.name})`, async () => {
+    const create = () => new OuterIntervalJoinOperator<number, number, unknown>({ ...options, emitUnmatched: 'final' });
+    const harness = await twoInputHarness(create, keys, { backend });
+    // Such times have the results of global windows.
+    harness.processElement1(1, MAX_TIMESTAMP_MS - 50);
+    harness.processElement1(2, MAX_TIMESTAMP_MS);
+    await harness.processWatermark1(MAX_TIMESTAMP_MS);
+    await harness.processWatermark2(MAX_TIMESTAMP_MS);
+    expect(harness.takeOutput().filter(isRecord)).toEqual([
+      record([1, undefined], MAX_TIMESTAMP_MS - 50),
+      record([2, undefined], MAX_TIMESTAMP_MS),
+    ]);
+    expect(harness.numKeyedStateEntries()).toBe(0);
   });
 
   test(`early: it comes out at once, and is taken back for its first partner only (${backend.name})`, async () => {
