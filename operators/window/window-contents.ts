@@ -15,6 +15,8 @@ const STATE_NAME = 'window-contents';
 
 /** How the records of a window are kept: one by one, or folded into one value. */
 export abstract class WindowContents<T, E, W extends Window = Window> {
+  /** Said behind the layout of the windows where the records are kept in a way of their own. */
+  readonly layout: string = '';
   abstract open(backend: KeyedStateBackend, timers: TimerService): NamespacedState;
   abstract add(value: T, timestampMs: number): void;
   /** What the window function gets; undefined when the window is empty. */
@@ -128,6 +130,7 @@ interface StoredElement<T> {
 
 /** All records of a window with their times, and an evictor over them. */
 export class EvictingContents<T, W extends Window> extends WindowContents<T, T, W> {
+  override readonly layout = ' with the times of the records, for an evictor';
   readonly #schema: Schema<StoredElement<T>>;
   readonly #evictor: Evictor<T, W>;
   #list: ListState<StoredElement<T>> & NamespacedState = undefined as never;

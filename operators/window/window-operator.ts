@@ -67,7 +67,7 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
     this.#collector.output = this.output;
     this.#assignerContext = new OperatorAssignerContext(this.context);
     this.#late.open(this.context);
-    keepWindowLayout(this.context, layoutOf(this.#assigner));
+    keepWindowLayout(this.context, layoutOf(this.#assigner) + this.#contents.layout);
     this.#contentsState = this.#contents.open(keyedState, this.context.timers);
     if (this.#assigner instanceof MergingWindowAssigner)
       this.#inFlight = new WindowsInFlight(keyedState, this.#assigner);

@@ -12,12 +12,15 @@ import {
   record,
   string,
   type TaggedRow,
+  type TimeWindow,
   TumblingEventTimeWindows,
   WatermarkStrategy,
   type DataStream,
 } from '../../operators/index.ts';
 import { collectSink } from '../../operators/sink/collect/collect-sink.ts';
 import { collectionSource } from '../../operators/source/collection/collection-source.ts';
+import { createCoGroupOperator } from '../../operators/window/co-group-operator.ts';
+import { twoInputHarness } from '../harness/operators/operator-harness.ts';
 import { type JobDriver, testJob } from '../harness/test-job.ts';
 
 const Order = record('Order', { user: string(), at: long() });
@@ -136,6 +139,25 @@ test('triggers and evictors see the records of both sides', async () => {
   driver.source('orders').push({ user: 'a', at: 12 });
   driver.source('payments').push({ user: 'a', at: 13, cents: 5 });
   expect(driver.sink('out').take()).toEqual(['12 5']);
+});
+
+test.each([
+  [undefined, countEvictor<TaggedRow<Order, Payment>>(2)],
+  [countEvictor<TaggedRow<Order, Payment>>(2), undefined],
+])('an evictor that comes or goes does not lose the records of open windows: it is refused', async (before, after) => {
+  const create = (evictor: typeof before) => () =>
+    createCoGroupOperator<Order, Payment, string, TimeWindow>({
+      assigner: TumblingEventTimeWindows.of(100),
+      evictor,
+      allowedLatenessMs: 0,
+      ...SCHEMAS,
+      logic: { process() {} },
+    });
+  const keys = [({ user }: Order) => user, ({ user }: Payment) => user] as const;
+  const old = await twoInputHarness(create(before), keys);
+  old.processElement1({ user: 'a', at: 10 }, 10);
+  const harness = await twoInputHarness(create(after), keys);
+  await expect(harness.initializeState(await old.snapshot())).rejects.toMatchObject({ code: 'STATE_INCOMPATIBLE' });
 });
 
 test.each<[string, (streams: Streams) => unknown, string]>([
