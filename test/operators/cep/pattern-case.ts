@@ -125,11 +125,14 @@ function cepOperatorOf({ stages, skip }: Pick<PatternCase, 'stages' | 'skip'>): 
   });
 }
 
-/** Asks our operator. The watermark comes up to each record, then to the end. */
+/** When the watermark comes: up to each record before it, the same with a restore after it, or for all at the end. */
+export type CasePace = 'record by record' | 'restored after every record' | 'all at once';
+
+/** Asks our operator. */
 export async function answerCase(
   input: PatternCase,
   backend: TestBackendKind = PAGED_BACKEND,
-  hasRestores = false,
+  pace: CasePace = 'record by record',
 ): Promise<CaseAnswer> {
   const harness = await keyedOneInputHarness(
     () => cepOperatorOf(input),
@@ -137,10 +140,9 @@ export async function answerCase(
     { backend },
   );
   for (const [label, timestampMs] of input.events) {
-    await harness.processWatermark(timestampMs - 1);
+    if (pace !== 'all at once') await harness.processWatermark(timestampMs - 1);
     harness.processElement(label, timestampMs);
-    if (!hasRestores) continue;
-    await harness.initializeState(await harness.snapshot());
+    if (pace === 'restored after every record') await harness.initializeState(await harness.snapshot());
   }
   await harness.processWatermark(MAX_TIMESTAMP_MS);
   const matches = harness.takeOutput().flatMap((element) => ('value' in element ? [element] : []));
