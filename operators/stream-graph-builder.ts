@@ -65,7 +65,15 @@ export class StreamGraphBuilder {
     return { nodeId, sideOutputTag: undefined, partitioning: FORWARD };
   }
 
-  addOperator({ inputs, kind, options, isStateful, startsChain, alignsSources, factory }: OperatorDeclaration): StreamPort {
+  addOperator({
+    inputs,
+    kind,
+    options,
+    isStateful,
+    startsChain,
+    alignsSources,
+    factory,
+  }: OperatorDeclaration): StreamPort {
     const nodeId = this.#add({
       ...this.#base(kind, options, isStateful),
       kind: 'operator',
