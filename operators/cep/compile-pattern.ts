@@ -350,8 +350,8 @@ function positiveNames(stages: readonly Stage[]): string[] {
   return stages.filter(isPositive).flatMap((s) => (s.group === undefined ? stageNames([s]) : positiveNames(s.group)));
 }
 
-/** Of a stage only what decides the states: conditions and times may change. */
+/** Of a stage only what decides the states: conditions and limits may change. */
 function shapeOnly(key: string, value: unknown): unknown {
-  if (key === 'condition' || key === 'firstAndLastMs') return undefined;
+  if (key === 'condition' || key === 'firstAndLastMs' || key === 'previousAndCurrentMs') return undefined;
   return key === 'until' ? value !== undefined : value;
 }
