@@ -285,7 +285,9 @@ class TaskBuilder {
     const { partitioning } = edge;
     const keySelector =
       partitioning.kind === 'hash' ? (partitioning.keySelector as (value: unknown) => string) : undefined;
-    if (channels.length === 1) return new SingleChannelOutput(channels[0]!, keySelector, targetName);
+    // A partitioner is asked even then: what it says wrong shows before the parallelism grows.
+    if (channels.length === 1 && partitioning.kind !== 'custom')
+      return new SingleChannelOutput(channels[0]!, keySelector, targetName);
     switch (partitioning.kind) {
       case 'hash':
         return new HashOutput(channels, keySelector!, graph.maxParallelism, targetName);

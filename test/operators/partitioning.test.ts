@@ -78,6 +78,24 @@ test('a partitioner of the job decides', async () => {
   for (const [value, subtask] of placed) expect(subtask).toBe((value * 7) % 4);
 });
 
+test.each([
+  [4, 4],
+  [4, -1],
+  [4, 0.5],
+  [4, Number.NaN],
+  [1, 1],
+])('a partitioner that names none of %i subtasks is refused: %d', async (parallelism, index) => {
+  const placed = place((numbers) => numbers.partitionCustom(() => index, String), parallelism);
+  await expect(placed).rejects.toMatchObject({
+    cause: {
+      code: 'USER_FUNCTION',
+      message: expect.stringContaining(
+        `returned ${index} for the record 0, expected an integer in [0, ${parallelism})`,
+      ),
+    },
+  });
+});
+
 test('forward keeps the subtask, and refuses another parallelism', async () => {
   const placed = await place((numbers) => numbers.forward(), 2);
   expect(placed).toHaveLength(600);
