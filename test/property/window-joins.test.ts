@@ -10,6 +10,7 @@ import {
   type Infer,
   long,
   OutputTag,
+  PurgingTrigger,
   record as recordSchema,
   SlidingEventTimeWindows,
   string,
@@ -23,7 +24,7 @@ import { type CoGroup, coGroupOf, taggedRowSchema } from '../../operators/window
 import { createCoGroupOperator } from '../../operators/window/co-group-operator.ts';
 import { createWindowOperator } from '../../operators/window/create-window-operator.ts';
 import { TEST_BACKENDS } from '../harness/operators/backends.ts';
-import { keyedOneInputHarness, twoInputHarness } from '../harness/operators/operator-harness.ts';
+import { keyedOneInputHarness, type OperatorHarness, twoInputHarness } from '../harness/operators/operator-harness.ts';
 import { isRecord, type OutputElement } from '../harness/operators/stream-elements.ts';
 import { testJob } from '../harness/test-job.ts';
 import { type KeyedStep, keyedSteps, type RecordStep } from './keyed-steps.ts';
@@ -76,6 +77,13 @@ interface Driver {
   watermarks(watermarks: readonly number[]): Promise<void> | void;
   restore(): Promise<void>;
   take(): string[] | Promise<string[]>;
+}
+
+/** Keys that fall silent leave nothing behind once time has passed their windows. */
+async function forgetsEverything(harness: OperatorHarness<string>): Promise<void> {
+  await harness.processWatermark1(100_000);
+  await harness.processWatermark2(100_000);
+  expect([harness.numKeyedStateEntries(), harness.numEventTimeTimers()]).toEqual([0, 0]);
 }
 
 function show(key: string, { left, right }: CoGroup<Row, Row>): string {
@@ -192,6 +200,7 @@ for (const backend of TEST_BACKENDS) {
             restore: async () => await harness.initializeState(await harness.snapshot()),
             take: () => textsOf(harness.takeOutput()),
           });
+          await forgetsEverything(harness);
           await harness.close();
           const expected = oracle(steps, windowsOf, (key, group) => [show(key, group)]);
           expect(windowsOf === undefined ? found.map((texts) => texts.map(sorted).toSorted()) : found).toEqual(
@@ -212,10 +221,9 @@ for (const backend of TEST_BACKENDS) {
         anySteps,
         anyAssigner,
         lateness,
+        fc.constantFrom(undefined, CountTrigger.of(3), PurgingTrigger.of(CountTrigger.of(3))),
         fc.boolean(),
-        fc.boolean(),
-        async (steps, assigner, allowedLatenessMs, counts, evicts) => {
-          const trigger = counts ? CountTrigger.of(3) : undefined;
+        async (steps, assigner, allowedLatenessMs, trigger, evicts) => {
           const evictor = evicts ? countEvictor<Tagged>(4) : undefined;
           const declaration = { assigner, trigger: trigger as never, evictor, allowedLatenessMs, lateTag: LATE };
           const both = await twoInputHarness(
@@ -263,6 +271,7 @@ for (const backend of TEST_BACKENDS) {
             restore: async () => await one.initializeState(await one.snapshot()),
             take: () => [...textsOf(one.takeOutput()), ...lateOf(one)],
           });
+          await forgetsEverything(both);
           await both.close();
           await one.close();
           expect(foundOfBoth).toEqual(foundOfOne);
