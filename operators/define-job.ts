@@ -8,7 +8,7 @@ import type {
   ParamsOf,
   ParamsShape,
 } from '../engine/graph/job-definition.ts';
-import type { JobOptions } from '../engine/graph/stream-graph.ts';
+import type { JobOptions } from '../engine/graph/job-options.ts';
 import { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 
 export interface JobSource<P extends ParamsShape> {

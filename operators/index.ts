@@ -1,6 +1,6 @@
 /* The published entry `tidemark`: what a job needs. */
 export { UserError, TidemarkError } from '../engine/base/errors.ts';
-export type { JobOptions } from '../engine/graph/stream-graph.ts';
+export type { JobOptions, RestartStrategyOptions } from '../engine/graph/job-options.ts';
 export { OutputTag } from '../engine/task/output-tag.ts';
 export {
   DELETE,

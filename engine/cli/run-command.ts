@@ -132,7 +132,7 @@ class JobRun {
       checkpointInterval: options.checkpointIntervalMs,
       checkpointTimeout: options.checkpointTimeoutMs,
       cacheBytes: options.cacheBytes,
-      restart: { kind: options.restart },
+      restart: options.restart,
       fromSavepoint:
         options.fromSavepoint === undefined ? undefined : await openStorage(this.#environment, options.fromSavepoint),
       allowNonRestoredState: options.allowNonRestoredState,

@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import type { JobDefinition } from '../graph/job-definition.ts';
-import { durationMs } from '../time/duration.ts';
+import type { RestartStrategyOptions } from '../graph/job-options.ts';
+import { type Duration, durationMs } from '../time/duration.ts';
 import { parseByteSize } from './byte-size.ts';
 import { addParamOptions, parseParams, variableName } from './job-params.ts';
 import type { LogLevel } from './logger.ts';
@@ -20,7 +21,7 @@ export interface RunOptions {
   readonly cacheBytes: number;
   readonly fromSavepoint: string | undefined;
   readonly allowNonRestoredState: boolean;
-  readonly restart: 'exponential-delay' | 'fixed-delay' | 'failure-rate' | 'none';
+  readonly restart: RestartStrategyOptions;
   readonly logLevel: LogLevel;
   readonly isJson: boolean;
   readonly isStatusShown: boolean;
@@ -101,7 +102,7 @@ export function parseRunOptions(
     cacheBytes: parseByteSize(text('cache')!, '--cache'),
     fromSavepoint: text('fromSavepoint'),
     allowNonRestoredState: values['allowNonRestoredState'] === true,
-    restart: choice(text('restart')!, ['exponential-delay', 'fixed-delay', 'failure-rate', 'none'], '--restart'),
+    restart: restartOf(job, text('restart')!),
     logLevel: choice(text('logLevel')!, ['debug', 'info', 'warn', 'error', 'silent'], '--log-level'),
     isJson: values['json'] === true,
     isStatusShown: values['status'] !== false,
@@ -111,10 +112,28 @@ export function parseRunOptions(
 
 /** What the job's own options say; flags and variables override it. */
 function jobDefault({ options }: JobDefinition, name: keyof typeof OPTIONS): string | undefined {
-  if (name === 'parallelism') return options?.parallelism?.toString();
-  if (name !== 'checkpointInterval') return undefined;
-  const interval = options?.checkpointInterval;
-  return typeof interval === 'number' ? `${interval}ms` : interval;
+  switch (name) {
+    case 'parallelism':
+      return options?.parallelism?.toString();
+    case 'checkpointInterval':
+      return durationText(options?.checkpointInterval);
+    case 'checkpointTimeout':
+      return durationText(options?.checkpointTimeout);
+    case 'restart':
+      return options?.restart?.kind;
+    default:
+      return undefined;
+  }
+}
+
+/** A kind of strategy that the job itself names comes with the job's numbers. */
+function restartOf({ options }: JobDefinition, text: string): RestartStrategyOptions {
+  const kind = choice(text, ['exponential-delay', 'fixed-delay', 'failure-rate', 'none'], '--restart');
+  return options?.restart?.kind === kind ? options.restart : { kind };
+}
+
+function durationText(duration: Duration | undefined): string | undefined {
+  return typeof duration === 'number' ? `${duration}ms` : duration;
 }
 
 function positiveInteger(text: string, flag: string): number {

@@ -1,7 +1,8 @@
 import { ALIGNMENT_UPDATE_INTERVAL_MS, type WatermarkAlignment } from '../time/watermark-alignment.ts';
 import { durationMs } from '../time/duration.ts';
 import { UserError } from '../base/errors.ts';
-import type { JobOptions, OperatorNode, SourceNode, StreamGraph } from './stream-graph.ts';
+import type { JobOptions } from './job-options.ts';
+import type { OperatorNode, SourceNode, StreamGraph } from './stream-graph.ts';
 
 /** Default drift between the sources of a join, milliseconds of event time. */
 export const ALIGNMENT_DRIFT_MS = 60_000;

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { Environment } from '../base/environment.ts';
 import type { MetricGroup } from '../base/metrics.ts';
-import type { JobOptions, StreamGraph } from './stream-graph.ts';
+import type { JobOptions } from './job-options.ts';
+import type { StreamGraph } from './stream-graph.ts';
 
 /** Parameters of a job: one zod type each. They become flags, environment variables and `--help`. */
 export type ParamsShape = Readonly<Record<string, z.ZodType>>;

@@ -2,7 +2,8 @@ import { UserError } from '../base/errors.ts';
 import type { OutputTag } from '../task/output-tag.ts';
 import { type AlignedSource, findAlignedSources } from './aligned-sources.ts';
 import { checkUid } from './uid.ts';
-import type { JobOptions, Partitioning, StreamEdge, StreamGraph, StreamNode } from './stream-graph.ts';
+import type { JobOptions } from './job-options.ts';
+import type { Partitioning, StreamEdge, StreamGraph, StreamNode } from './stream-graph.ts';
 
 /** Default number of key groups. High on purpose: it can never change for existing state, and a group is only a key prefix. */
 export const DEFAULT_MAX_PARALLELISM = 32_768;

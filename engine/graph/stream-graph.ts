@@ -1,4 +1,3 @@
-import type { Duration } from '../time/duration.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import type { OperatorFactory } from '../task/stream-operator.ts';
 import type { OutputTag } from '../task/output-tag.ts';
@@ -78,17 +77,3 @@ export type Partitioning =
   | { readonly kind: 'broadcast' }
   | { readonly kind: 'global' }
   | { readonly kind: 'hash'; readonly keySelector: (value: never) => Key };
-
-/** Options of a whole job; flags of the command line override them. */
-export interface JobOptions {
-  /** Default 1. */
-  readonly parallelism?: number | undefined;
-  /** Number of key groups, fixed for the life of the state. Default 32768. */
-  readonly maxParallelism?: number | undefined;
-  readonly checkpointInterval?: Duration | undefined;
-  /**
-   * How far the sources that feed one join may run ahead of each other, in event time; false: as far as they like. A
-   * source's own `withWatermarkAlignment` or `withoutWatermarkAlignment` wins. Default 1 minute.
-   */
-  readonly watermarkAlignment?: Duration | false | undefined;
-}

@@ -1,28 +1,11 @@
 import type { Environment } from '../base/environment.ts';
-import { type Duration, durationMs } from '../time/duration.ts';
+import type { RestartStrategyOptions } from '../graph/job-options.ts';
+import { durationMs } from '../time/duration.ts';
 
 /** Decides after a failure: how long to wait before the next attempt, or undefined to give up. */
 export interface RestartStrategy {
   onFailure(environment: Environment): number | undefined;
 }
-
-export type RestartStrategyOptions =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'fixed-delay'; readonly attempts?: number | undefined; readonly delay?: Duration | undefined }
-  | {
-      readonly kind: 'failure-rate';
-      readonly failures?: number | undefined;
-      readonly interval?: Duration | undefined;
-      readonly delay?: Duration | undefined;
-    }
-  | {
-      readonly kind: 'exponential-delay';
-      readonly initial?: Duration | undefined;
-      readonly max?: Duration | undefined;
-      readonly multiplier?: number | undefined;
-      readonly jitter?: number | undefined;
-      readonly resetAfter?: Duration | undefined;
-    };
 
 /** Makes a strategy; the default, and the values left out, are Flink's: exponential delay, 1 s × 1.5 up to 1 min. */
 export function createRestartStrategy(

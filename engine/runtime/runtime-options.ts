@@ -1,9 +1,8 @@
 import type { Environment } from '../base/environment.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
-import type { JobOptions, StreamGraph } from '../graph/stream-graph.ts';
-import type { Duration } from '../time/duration.ts';
-import type { RestartStrategyOptions } from './restart-strategy.ts';
+import type { JobOptions } from '../graph/job-options.ts';
+import type { StreamGraph } from '../graph/stream-graph.ts';
 
 /** Everything a job needs to run on this thread. */
 export interface RuntimeOptions extends JobOptions {
@@ -21,15 +20,6 @@ export interface RuntimeOptions extends JobOptions {
   readonly cacheBytes?: number | undefined;
   /** Share of the cache for decoded pages. Default 0.25. */
   readonly decodedCacheShare?: number | undefined;
-  /** Default 10 min. */
-  readonly checkpointTimeout?: Duration | undefined;
-  /** Default 0. */
-  readonly checkpointMinPause?: Duration | undefined;
-  /** Failed checkpoints in a row before the job restarts. Default 5. */
-  readonly tolerableFailedCheckpoints?: number | undefined;
-  /** Complete checkpoints kept. Default 3, so that a corrupt newest one has others behind it. */
-  readonly retainedCheckpoints?: number | undefined;
-  readonly restart?: RestartStrategyOptions | undefined;
   /** Start from this savepoint; only when the job has no checkpoint of its own yet. */
   readonly fromSavepoint?: ObjectStorage | undefined;
   /** Drop state of operators that the job no longer has. Default false. */

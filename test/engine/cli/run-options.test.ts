@@ -33,7 +33,7 @@ test('without options a job runs alone, with a checkpoint every 10 s into the da
     cacheBytes: 256 * 1024 * 1024,
     fromSavepoint: undefined,
     allowNonRestoredState: false,
-    restart: 'exponential-delay',
+    restart: { kind: 'exponential-delay' },
     logLevel: 'info',
     isJson: false,
     isStatusShown: true,
@@ -51,6 +51,14 @@ test("the job's own options are defaults, which flags override", () => {
   expect(command.helpInformation()).toContain('(default: 500ms)');
   expect(parseRunOptions(own, {}, {})).toMatchObject({ parallelism: 3, checkpointIntervalMs: 500 });
   expect(parseRunOptions(own, { parallelism: '2' }, {})).toMatchObject({ parallelism: 2, checkpointIntervalMs: 500 });
+});
+
+test("a job's own restart strategy keeps its numbers, unless another kind is asked for", () => {
+  const restart = { kind: 'fixed-delay', attempts: 7, delay: '3s' } as const;
+  const own = defineJob({ name: 'own', options: { restart, checkpointTimeout: '1m' }, build: () => {} });
+  expect(createRunCommand(own, 'own.ts').helpInformation()).toMatch(/default:\s+fixed-delay/);
+  expect(parseRunOptions(own, {}, {})).toMatchObject({ restart, checkpointTimeoutMs: 60_000 });
+  expect(parseRunOptions(own, { restart: 'none' }, {}).restart).toEqual({ kind: 'none' });
 });
 
 test('flags win over environment variables', () => {

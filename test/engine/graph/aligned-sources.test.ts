@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createJobGraph } from '../../../engine/graph/job-graph.ts';
-import type { JobOptions } from '../../../engine/graph/stream-graph.ts';
+import type { JobOptions } from '../../../engine/graph/job-options.ts';
 import {
   collectSink,
   type DataStream,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { VirtualEnvironment } from '../../../engine/base/environment-virtual.ts';
-import { createRestartStrategy, type RestartStrategyOptions } from '../../../engine/runtime/restart-strategy.ts';
+import type { RestartStrategyOptions } from '../../../engine/graph/job-options.ts';
+import { createRestartStrategy } from '../../../engine/runtime/restart-strategy.ts';
 
 /** Delays decided for failures that come `gapsMs` after the one before; undefined: given up. */
 async function delays(options: RestartStrategyOptions | undefined, gapsMs: readonly number[]) {
