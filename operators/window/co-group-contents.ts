@@ -62,7 +62,8 @@ export class CoGroupContents<L, R> extends WindowContents<TaggedRow<L, R>, CoGro
   }
 
   elements(): readonly CoGroup<L, R>[] | undefined {
-    const group = { left: this.#left.get(), right: this.#right.get() };
+    // Copies, which a function may hand on: a window that stays open goes on adding to its lists.
+    const group = { left: this.#left.get().slice(), right: this.#right.get().slice() };
     return group.left.length + group.right.length === 0 ? undefined : [group];
   }
 

@@ -47,7 +47,8 @@ export class ListContents<T> extends WindowContents<T, T> {
 
   elements(): readonly T[] | undefined {
     const elements = this.#list.get();
-    return elements.length === 0 ? undefined : elements;
+    // A copy, which a function may hand on: a window that stays open goes on adding to its list.
+    return elements.length === 0 ? undefined : elements.slice();
   }
 
   clear(): void {

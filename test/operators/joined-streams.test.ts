@@ -19,8 +19,11 @@ import {
 } from '../../operators/index.ts';
 import { collectSink } from '../../operators/sink/collect/collect-sink.ts';
 import { collectionSource } from '../../operators/source/collection/collection-source.ts';
+import type { CoGroup } from '../../operators/window/co-group-contents.ts';
 import { createCoGroupOperator } from '../../operators/window/co-group-operator.ts';
+import { TEST_BACKENDS } from '../harness/operators/backends.ts';
 import { twoInputHarness } from '../harness/operators/operator-harness.ts';
+import { isRecord } from '../harness/operators/stream-elements.ts';
 import { type JobDriver, testJob } from '../harness/test-job.ts';
 
 const Order = record('Order', { user: string(), at: long() });
@@ -140,6 +143,33 @@ test('triggers and evictors see the records of both sides', async () => {
   driver.source('payments').push({ user: 'a', at: 13, cents: 5 });
   expect(driver.sink('out').take()).toEqual(['12 5']);
 });
+
+for (const backend of TEST_BACKENDS) {
+  test(`a group that was emitted stays as it was when its window goes on (${backend.name})`, async () => {
+    const create = () =>
+      createCoGroupOperator<Order, Payment, CoGroup<Order, Payment>, TimeWindow>({
+        assigner: TumblingEventTimeWindows.of(100),
+        trigger: CountTrigger.of(1) as never,
+        allowedLatenessMs: 0,
+        ...SCHEMAS,
+        logic: { process: (_key, _context, [group], out) => out.collect(group!) },
+      });
+    const harness = await twoInputHarness(create, [({ user }: Order) => user, ({ user }: Payment) => user], {
+      backend,
+    });
+    const [order, payment] = [
+      { user: 'a', at: 10 },
+      { user: 'a', at: 11, cents: 1 },
+    ];
+    harness.processElement1(order, 10);
+    harness.processElement2(payment, 11);
+    expect(harness.takeOutput().map((it) => isRecord(it) && it.value)).toEqual([
+      { left: [order], right: [] },
+      { left: [order], right: [payment] },
+    ]);
+    await harness.close();
+  });
+}
 
 test.each([
   [undefined, countEvictor<TaggedRow<Order, Payment>>(2)],

@@ -18,7 +18,7 @@ import { long, string } from '../../../state/schema/scalars.ts';
 import type { Infer } from '../../../state/schema/schema.ts';
 import { TEST_BACKENDS } from '../../harness/operators/backends.ts';
 import { keyedOneInputHarness } from '../../harness/operators/operator-harness.ts';
-import { record, watermark } from '../../harness/operators/stream-elements.ts';
+import { isRecord, record, watermark } from '../../harness/operators/stream-elements.ts';
 
 const Event = recordSchema('Event', { key: string(), number: long() });
 type Event = Infer<typeof Event>;
@@ -50,6 +50,23 @@ test('the operator with the fewest state accesses is taken, and only where it do
 });
 
 for (const backend of TEST_BACKENDS) {
+  test(`records that a function hands on in their list stay as they were when the window goes on (${backend.name})`, async () => {
+    const create = () =>
+      createWindowOperator<Event, Event, readonly Event[], TimeWindow>(
+        { assigner: tumbling, trigger: CountTrigger.of(1) as never, allowedLatenessMs: 0, lateTag: undefined },
+        { kind: 'list', schema: Event },
+        { process: (_key, _context, events, out) => out.collect(events) },
+      );
+    const harness = await keyedOneInputHarness(create, keyOf, { backend });
+    harness.processElement(event('a', 1), 500);
+    harness.processElement(event('a', 2), 600);
+    expect(harness.takeOutput().map((it) => isRecord(it) && it.value)).toEqual([
+      [event('a', 1)],
+      [event('a', 1), event('a', 2)],
+    ]);
+    await harness.close();
+  });
+
   test(`a record inside the allowed lateness fires its window again at once (${backend.name})`, async () => {
     for (const trigger of [undefined, new (class extends CountTrigger {})(1)]) {
       const late = new OutputTag<Event>('late');
