@@ -1,6 +1,6 @@
 import type { KeyedStateBackend } from '../../state/keyed/keyed-state-backend.ts';
 import type { RecordBatch } from './record-batch.ts';
-import type { RowKind } from './row-kind.ts';
+import { INSERT, type RowKind } from './row-kind.ts';
 import type { StreamOperator } from './stream-operator.ts';
 
 /** Hands the records of a batch to the head of a chain, one by one. Chosen once per task, so that the loop decides nothing. */
@@ -10,6 +10,15 @@ export interface RecordLoop {
 }
 
 export function createRecordLoop(
+  operator: StreamOperator<unknown>,
+  keyedState: KeyedStateBackend | undefined,
+  inputCount: number,
+): RecordLoop {
+  const loop = createLoop(operator, keyedState, inputCount);
+  return operator.takesRetractions ? loop : new InsertOnlyLoop(loop, operator);
+}
+
+function createLoop(
   operator: StreamOperator<unknown>,
   keyedState: KeyedStateBackend | undefined,
   inputCount: number,
@@ -118,5 +127,22 @@ class ManyInputsLoop implements RecordLoop {
       operator.processElementOf(inputIndex, values[i], timestamps[i]!, kinds[i] as RowKind);
     }
     keyedState?.clearCurrentKey();
+  }
+}
+
+/** Looks through the kinds of a batch before it is processed. */
+class InsertOnlyLoop implements RecordLoop {
+  readonly #loop: RecordLoop;
+  readonly #operator: StreamOperator<unknown>;
+
+  constructor(loop: RecordLoop, operator: StreamOperator<unknown>) {
+    this.#loop = loop;
+    this.#operator = operator;
+  }
+
+  run(batch: RecordBatch, from: number, to: number, inputIndex: number): void {
+    const { kinds } = batch;
+    for (let i = from; i < to; i++) if (kinds[i] !== INSERT) this.#operator.checkRowKind(kinds[i] as RowKind);
+    this.#loop.run(batch, from, to, inputIndex);
   }
 }

@@ -10,7 +10,7 @@ import { type Output, UNCONNECTED_OUTPUT } from './output.ts';
 import type { OutputTag } from './output-tag.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { OperatorStateBackend } from './operator-state.ts';
-import type { RowKind } from './row-kind.ts';
+import { isRetraction, type RowKind, rowKindName } from './row-kind.ts';
 import type { TimerService } from './timer-service.ts';
 
 /** What the engine gives an operator when it opens. */
@@ -55,6 +55,8 @@ export interface OperatorContext {
 export abstract class StreamOperator<OUT> {
   protected output: Output<OUT> = UNCONNECTED_OUTPUT;
   protected context: OperatorContext = UNOPENED_CONTEXT;
+  /** False: rows that take others back (`-U`, `-D`) are refused before they come here, instead of being counted as new ones. */
+  readonly takesRetractions: boolean = true;
 
   /** Called by the engine before `open`. */
   setup(context: OperatorContext): void {
@@ -88,6 +90,18 @@ export abstract class StreamOperator<OUT> {
     if (inputIndex === 0) this.processElement1(value, timestampMs, kind);
     else if (inputIndex === 1) this.processElement2(value, timestampMs, kind);
     else throw new InternalError(`${this.constructor.name} has no input ${inputIndex}`);
+  }
+
+  /** Called before a record is processed. @throws UserError JOB_DEFINITION for a kind that the operator does not take. */
+  checkRowKind(kind: RowKind): void {
+    if (this.takesRetractions || !isRetraction(kind)) return;
+    throw new UserError(
+      'JOB_DEFINITION',
+      `operator '${this.context.operatorName}' takes insertions only, found a row of kind ${rowKindName(kind)}`,
+      {
+        hint: 'Windows, reduce, interval joins and patterns cannot take rows back. Lead such a stream to a sink in upsert mode, or make insertions of its changes first: process(...) tells the kind of a row as context.rowKind.',
+      },
+    );
   }
 
   /**

@@ -51,6 +51,7 @@ export interface CepOperatorOptions<T, OUT> {
  * Law: what comes out does not depend on how the records in time are interleaved with each other and with watermarks.
  */
 export class CepOperator<T, OUT> extends StreamOperator<OUT> implements MatchListener<T> {
+  override readonly takesRetractions = false;
   readonly #options: CepOperatorOptions<T, OUT>;
   readonly #automaton: Automaton;
   readonly #isEventTime: boolean;

@@ -34,6 +34,7 @@ export interface IntervalJoinOptions<L, R, OUT> {
  * Law: every pair in the interval of which neither row was late comes out once, with the later time.
  */
 export class IntervalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
+  override readonly takesRetractions = false;
   readonly #options: IntervalJoinOptions<L, R, OUT>;
   readonly #lowerMs: number;
   readonly #upperMs: number;

@@ -51,6 +51,7 @@ const RIGHT: Namespace = 2;
  * Padded rows of a watermark come out before it is forwarded.
  */
 export class OuterIntervalJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
+  override readonly takesRetractions = false;
   readonly #options: OuterIntervalJoinOptions<L, R, OUT>;
   readonly #logic: JoinLogic<L | undefined, R | undefined, OUT>;
   readonly #isEarly: boolean;

@@ -9,6 +9,7 @@ import type { Schema } from '../../state/schema/schema.ts';
  * Stateful: one value per key.
  */
 export class ReduceOperator<T> extends StreamOperator<T> {
+  override readonly takesRetractions = false;
   readonly #reduce: (accumulated: T, value: T) => T;
   readonly #schema: Schema<T>;
   #reduced: ValueState<T> = undefined as never;

@@ -33,6 +33,7 @@ interface OpenWindow<ACC> {
  * Law: a result carries the largest timestamp there is, as all results of the global window.
  */
 export class CountWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
+  override readonly takesRetractions = false;
   readonly #countMax: number;
   readonly #aggregate: AggregateFunction<T, ACC, R>;
   readonly #logic: WindowLogic<Key, R, OUT, GlobalWindow> | undefined;

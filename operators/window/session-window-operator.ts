@@ -45,6 +45,7 @@ interface Session<ACC> {
  * Law: a result carries the last timestamp of its session.
  */
 export class SessionWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
+  override readonly takesRetractions = false;
   readonly #assigner: EventTimeSessionWindows<T>;
   readonly #aggregate: AggregateFunction<T, ACC, R>;
   readonly #logic: WindowLogic<Key, R, OUT, TimeWindow> | undefined;

@@ -39,6 +39,7 @@ export interface SlicedWindowOptions<T, ACC, R, OUT> {
  * Law: a result carries the last timestamp of its window.
  */
 export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
+  override readonly takesRetractions = false;
   readonly #assigner: FixedEventTimeWindows;
   readonly #aggregate: AggregateFunction<T, ACC, R>;
   readonly #logic: WindowLogic<Key, R, OUT, TimeWindow> | undefined;

@@ -38,6 +38,7 @@ export interface WindowOperatorOptions<T, E, OUT, W extends Window> {
  * Law: a result carries the last timestamp of its window.
  */
 export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<OUT> {
+  override readonly takesRetractions = false;
   readonly #assigner: WindowAssigner<T, W>;
   readonly #trigger: Trigger<T, W>;
   readonly #contents: WindowContents<T, E, W>;

@@ -82,18 +82,21 @@ export class OperatorHarness<OUT> {
   /** A record of the only input. @param timestampMs default: none. */
   processElement(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(0, value);
+    this.#operator.checkRowKind(kind);
     this.#operator.processElement(value, timestampMs, kind);
   }
 
   /** A record of the first input. */
   processElement1(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(0, value);
+    this.#operator.checkRowKind(kind);
     this.#operator.processElement1(value, timestampMs, kind);
   }
 
   /** A record of the second input. */
   processElement2(value: unknown, timestampMs: number = NO_TIMESTAMP, kind: RowKind = INSERT): void {
     this.#select(1, value);
+    this.#operator.checkRowKind(kind);
     this.#operator.processElement2(value, timestampMs, kind);
   }
 
@@ -105,6 +108,7 @@ export class OperatorHarness<OUT> {
     kind: RowKind = INSERT,
   ): void {
     this.#select(inputIndex, value);
+    this.#operator.checkRowKind(kind);
     this.#operator.processElementOf(inputIndex, value, timestampMs, kind);
   }
 
