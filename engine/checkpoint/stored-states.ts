@@ -35,7 +35,8 @@ export async function readFormats(operator: OperatorSnapshot, storage: ObjectSto
     const readers = await Promise.all(
       files.slice(at, at + PARALLEL_READS).map((file) => StateFileReader.open(storage, file)),
     );
-    for (const { header } of readers) for (const format of header.formats) for (const state of format) note(state);
+    for (const { header } of readers)
+      for (const format of header.formats) for (const state of format) if (state.isDropped !== true) note(state);
   }
   return [...found.values()];
 }

@@ -28,6 +28,7 @@ export function createSlotCodec(
     decode: decoderOf(format.schema, descriptor.schema, subject),
     writerHasTtl: format.hasTtl,
     readerHasTtl: descriptor.ttl !== undefined,
+    keepsTimes: (format.ttlTimeDomain ?? descriptor.ttl?.timeDomain) === descriptor.ttl?.timeDomain,
     large: context.large,
   };
   let content: ContentCodec;

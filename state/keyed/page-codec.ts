@@ -71,6 +71,12 @@ export class PageCodec {
     return this.#descriptors;
   }
 
+  /** States of the formats known that are not declared. */
+  get droppedStates(): readonly string[] {
+    const names = this.#formats.flatMap((format) => format.flatMap(({ name, isDropped }) => (isDropped ? [] : [name])));
+    return [...new Set(names)].filter((name) => this.#indexOf(name) < 0);
+  }
+
   /** Adds a state and returns its index. */
   declare(descriptor: StateDescriptor): number {
     const subject = `operator ${this.#operatorUid}`;
@@ -79,7 +85,7 @@ export class PageCodec {
         hint: 'Declare every state in open(), or in the states of the process function.',
       });
     }
-    if (this.#descriptors.some((known) => known.name === descriptor.name)) {
+    if (this.#indexOf(descriptor.name) >= 0) {
       throw new UserError('JOB_DEFINITION', `${subject}: two states are named ${descriptor.name}`);
     }
     const format = formatOf(descriptor);
@@ -90,7 +96,7 @@ export class PageCodec {
     const codec = createSlotCodec(descriptor, format, context);
     // Stored state that does not fit is refused now, not at the first page that has it.
     for (const stored of this.#formats) {
-      const same = stored.find((state) => state.name === descriptor.name);
+      const same = stored.find((state) => state.name === descriptor.name && state.isDropped !== true);
       if (same !== undefined) createSlotCodec(descriptor, same, context);
     }
     this.#descriptors.push(descriptor);
@@ -176,6 +182,10 @@ export class PageCodec {
     }
   }
 
+  #indexOf(name: string): number {
+    return this.#descriptors.findIndex((descriptor) => descriptor.name === name);
+  }
+
   #readersOf(format: number): readonly SlotReader[] {
     const known = this.#readers[format];
     if (known !== undefined) return known;
@@ -183,7 +193,7 @@ export class PageCodec {
     if (states === undefined)
       throw new CheckpointCorruptError(`a page names format ${format}, of ${this.#formats.length} known`);
     const readers = states.map((state): SlotReader => {
-      const index = this.#descriptors.findIndex((descriptor) => descriptor.name === state.name);
+      const index = state.isDropped === true ? -1 : this.#indexOf(state.name);
       if (index < 0) return { index, codec: undefined };
       const context = { operatorUid: this.#operatorUid, large: this.#large[index]! };
       return { index, codec: createSlotCodec(this.#descriptors[index]!, state, context) };

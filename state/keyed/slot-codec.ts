@@ -39,15 +39,17 @@ export interface ContentCodecOptions {
   readonly decode: Decode;
   readonly writerHasTtl: boolean;
   readonly readerHasTtl: boolean;
+  /** Whether what was written then says something to the reader: not when it is of another clock. */
+  readonly keepsTimes: boolean;
   readonly large: LargeFactory;
 }
 
 function decodeStamped(options: ContentCodecOptions): Decode {
-  const { decode, writerHasTtl, readerHasTtl } = options;
+  const { decode, writerHasTtl, readerHasTtl, keepsTimes } = options;
   if (writerHasTtl && readerHasTtl) {
     return (reader) => {
       const timestampMs = reader.f64();
-      return new Stamped(decode(reader), timestampMs);
+      return new Stamped(decode(reader), keepsTimes ? timestampMs : UNSTAMPED_MS);
     };
   }
   if (readerHasTtl) return (reader) => new Stamped(decode(reader), UNSTAMPED_MS);

@@ -80,7 +80,7 @@ export class Snapshots {
       }
       // Changes still in memory are newer than those spilled.
       runs.push(new EntriesRun(encoded, changes, this.#options.keyGroupStart, this.#options.keyGroupEnd));
-      if (options.isFull) return await this.#writeFull(options, filesBefore, runs);
+      if (options.isFull) return this.#withoutDropped(await this.#writeFull(options, filesBefore, runs));
       const written = await this.#writeDelta(options, runs, filesBefore.length === 0);
       this.#files = [...this.#files, ...written];
       encoded.completedEpoch = epoch;
@@ -91,7 +91,7 @@ export class Snapshots {
       if (encoded.hasSpilled) await store.deleteRange(areas.changesOf(firstEpoch).start, areas.changesOf(epoch).end);
       const files = this.#files;
       this.#startFold(options);
-      return files;
+      return this.#withoutDropped(files);
     } finally {
       encoded.release();
       this.#isRunning = false;
@@ -107,6 +107,16 @@ export class Snapshots {
   /** Resolves when no folding runs. For tests. */
   async foldDone(): Promise<void> {
     await this.#folding;
+  }
+
+  /** The files may hold states that the job has no longer. */
+  #withoutDropped(files: readonly StateFile[]): readonly StateFile[] {
+    const { droppedStates } = this.#options.codec;
+    if (droppedStates.length === 0) return files;
+    return files.map((file) => ({
+      ...file,
+      droppedStates: [...new Set([...(file.droppedStates ?? []), ...droppedStates])],
+    }));
   }
 
   async #writeDelta(options: SnapshotOptions, runs: readonly PageRun[], isFirst: boolean): Promise<StateFile[]> {

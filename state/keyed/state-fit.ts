@@ -32,11 +32,19 @@ export function fitKeyedState(stored: StateFormat, declared: StateDescriptor): S
     if (key !== undefined) return { kind: 'incompatible', reason: key, hint: HINT_KEY };
   }
   const fit = fitSchema(stored.schema, declared.schema);
-  const hasTtl = declared.ttl !== undefined;
-  if (fit.kind === 'incompatible' || stored.hasTtl === hasTtl) return fit;
-  const changes = fit.kind === 'resolved' ? fit.changes : [];
-  return { kind: 'resolved', changes: [...changes, hasTtl ? 'time-to-live added' : 'time-to-live removed'] };
+  const ttlChange = ttlChangeOf(stored, declared);
+  if (fit.kind === 'incompatible' || ttlChange === undefined) return fit;
+  return { kind: 'resolved', changes: [...(fit.kind === 'resolved' ? fit.changes : []), ttlChange] };
 }
+
+function ttlChangeOf(stored: StateFormat, { ttl }: StateDescriptor): string | undefined {
+  if (stored.hasTtl !== (ttl !== undefined)) return stored.hasTtl ? 'time-to-live removed' : 'time-to-live added';
+  const { ttlTimeDomain } = stored;
+  if (ttl === undefined || ttlTimeDomain === undefined || ttlTimeDomain === ttl.timeDomain) return undefined;
+  return `time-to-live: ${TIME_TEXTS[ttlTimeDomain]} → ${TIME_TEXTS[ttl.timeDomain]}`;
+}
+
+const TIME_TEXTS = { eventTime: 'event time', processingTime: 'processing time' } as const;
 
 /** Whether values written with one schema can be read with another. Pure. */
 export function fitSchema(stored: AvroSchema, declared: Schema<unknown>): StateFit {

@@ -113,12 +113,12 @@ export function newestFormats(formats: readonly StateFormat[]): StateFormat[] {
 
 /** A state as its stored format describes it, to be read without the job. */
 export function descriptorOfFormat(format: StateFormat): StateDescriptor {
-  const { name, kind, isNamespaced, hasTtl } = format;
+  const { name, kind, isNamespaced, hasTtl, ttlTimeDomain = 'processingTime' } = format;
   const base = {
     name,
     isNamespaced,
     schema: parseAvroSchema(format.schema),
-    ttl: hasTtl ? ({ timeToLiveMs: Infinity, timeDomain: 'processingTime' } as const) : undefined,
+    ttl: hasTtl ? { timeToLiveMs: Infinity, timeDomain: ttlTimeDomain } : undefined,
   };
   switch (kind) {
     case 'map':

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { CheckpointCorruptError, ExternalError } from '../../engine/base/errors.ts';
+import { withoutStates } from '../keyed/state-format.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import type { PageRun } from './page-run.ts';
 import {
@@ -64,7 +65,7 @@ export class StateFileReader {
     const description = headerBytes.subarray(HEADER_PREFIX_BYTES, descriptionEnd);
     if (crc32(description) !== first.readUInt32LE(12))
       throw corrupt(file, 12, 'the checksum of the header', crc32(description));
-    const header = JSON.parse(description.toString()) as StateFileHeader;
+    const header = headerOf(JSON.parse(description.toString()) as StateFileHeader, file);
     const blocks = await readFooter(storage, file, whole);
     return new StateFileReader(file, header, { storage, whole, blocks });
   }
@@ -87,6 +88,11 @@ export class StateFileReader {
     if (this.#whole !== undefined) return this.#whole.subarray(offset, offset + length);
     return fetch(this.#storage, this.file, offset, length);
   }
+}
+
+function headerOf(header: StateFileHeader, { droppedStates = [] }: StateFile): StateFileHeader {
+  if (droppedStates.length === 0) return header;
+  return { ...header, formats: header.formats.map((format) => withoutStates(format, droppedStates)) };
 }
 
 async function readFooter(storage: ObjectStorage, file: StateFile, whole: Buffer | undefined): Promise<Block[]> {

@@ -14,4 +14,9 @@ export interface StateFile {
   /** Half-open range of key groups it speaks for; a file shared after a rescale is listed with a narrower one. */
   readonly keyGroupStart: number;
   readonly keyGroupEnd: number;
+  /**
+   * Keyed states that a job since has no longer declared. What the file holds of them is gone, also when a later job has a
+   * state of that name. Default: none.
+   */
+  readonly droppedStates?: readonly string[] | undefined;
 }

@@ -217,3 +217,19 @@ test('what was stored without time-to-live is cleaned up once it has been read',
   }
   expect(backend.pageCount()).toBe(1); // the other key's page, which nobody has read
 });
+
+test('times of one domain say nothing in the other: what is stored counts from the first time known there', async () => {
+  const ttl = { timeToLiveMs: 100, timeDomain: 'eventTime' } as const;
+  const first = await open(await oldState());
+  const user = first.state({ ...USER, ttl });
+  first.setWatermark(1000);
+  first.setCurrentKey('k');
+  user.update({ name: 'Ben', visits: 1 });
+  const second = await open(await snapshot(first));
+  const found = second.state({ ...USER, ttl: { ...ttl, timeDomain: 'processingTime' } });
+  second.setProcessingTime(1_700_000_000_000);
+  second.setCurrentKey('k');
+  expect(found.value()).toEqual({ name: 'Ben', visits: 1 });
+  second.setProcessingTime(1_700_000_000_100);
+  expect(found.value()).toBeUndefined();
+});
