@@ -2,7 +2,14 @@ import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { ExternalError, UserError } from '../base/errors.ts';
-import { controlFile, type ControlAddress, type ControlRequest } from './control-server.ts';
+import {
+  controlFile,
+  type ControlAddress,
+  type ControlFailure,
+  type ControlStatus,
+  type ControlRequest,
+} from './control-server.ts';
+import { statusText } from './status-text.ts';
 
 /** The commands that give orders to jobs running on this machine. */
 export function createControlCommands(print: (value: unknown, isJson: boolean) => void): Command[] {
@@ -18,9 +25,10 @@ export function createControlCommands(print: (value: unknown, isJson: boolean) =
   const info = withData(
     new Command('info').description('Shows the status of a running job.').argument('<job>', 'name of the job'),
   );
-  info.action(async (job: string, options: Options) =>
-    print(await order(job, options, { verb: 'status' }), options.json === true),
-  );
+  info.action(async (job: string, options: Options) => {
+    const status = (await order(job, options, { verb: 'status' })) as ControlStatus;
+    print(options.json === true ? status : statusText(job, status), options.json === true);
+  });
   const checkpoint = withData(
     new Command('checkpoint').description('Takes a checkpoint now.').argument('<job>', 'name of the job'),
   );
@@ -40,7 +48,7 @@ export function createControlCommands(print: (value: unknown, isJson: boolean) =
     new Command('stop').description('Stops a job with a last checkpoint.').argument('<job>', 'name of the job'),
   )
     .option('--drain', 'end all sources first, so that every window fires')
-    .option('--savepoint <url>', 'write a savepoint before');
+    .option('--savepoint <url>', 'copy the last checkpoint to this empty folder or s3://bucket/prefix, as a savepoint');
   stop.action(async (job: string, options: Options & { drain?: boolean; savepoint?: string }) => {
     const savepointUrl = options.savepoint === undefined ? undefined : absolute(options.savepoint);
     print(
@@ -142,9 +150,16 @@ async function call(
       cause: error,
     });
   }
-  const body = (await response.json()) as { readonly error?: string };
-  if (!response.ok) throw new ExternalError('CONNECTION', body.error ?? `the job answered ${response.status}`);
+  const body = (await response.json()) as object;
+  if (!response.ok) throw errorOf(body as Partial<ControlFailure>, response.status);
   return body;
+}
+
+/** The error as the job has it, as far as it can be told. */
+function errorOf({ error, message, code, hint }: Partial<ControlFailure>, status: number): Error {
+  if (code === undefined || message === undefined)
+    return new ExternalError('CONNECTION', error ?? `the job answered ${status}`);
+  return new ExternalError(code, message, { hint });
 }
 
 function readAddress(file: string): ControlAddress {

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { rmSync, writeFileSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
-import { describeError, TidemarkError, UserError } from '../base/errors.ts';
-import type { JobExecution } from '../runtime/job-execution.ts';
+import { describeError, type ErrorCode, TidemarkError, UserError } from '../base/errors.ts';
+import type { JobExecution, JobStatus } from '../runtime/job-execution.ts';
 import { openStorage } from '../../state/storage/storage-url.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { answerStateRequest } from './state-endpoint.ts';
@@ -23,6 +23,9 @@ export type ControlRequest =
   | { readonly verb: 'savepoint'; readonly target: string }
   | { readonly verb: 'stop'; readonly drain: boolean; readonly savepoint: string | undefined }
   | { readonly verb: 'cancel' };
+
+/** Answer to `status`. */
+export type ControlStatus = Omit<JobStatus, 'lastFailure'> & { readonly lastFailure?: string | undefined };
 
 export function controlFile(dataDirectory: string, job: string): string {
   return `${dataDirectory}/${job}.control.json`;
@@ -53,7 +56,7 @@ export async function startControlServer(options: {
       const order = JSON.parse(Buffer.concat(chunks).toString('utf8')) as ControlRequest;
       send(response, 200, await carryOut(execution, environment, order));
     } catch (error) {
-      send(response, 500, { error: describeError(error), exitCode: exitCodeOf(error) });
+      send(response, 500, failureOf(error));
     }
   };
   await new Promise<void>((resolve, reject) => {
@@ -91,10 +94,7 @@ async function answerGet(execution: JobExecution, request: IncomingMessage, resp
   } catch (error) {
     if (!(error instanceof TidemarkError) || (error.code !== 'NOT_FOUND' && error.code !== 'CONFIGURATION'))
       throw error;
-    send(response, error.code === 'NOT_FOUND' ? 404 : 400, {
-      error: describeError(error),
-      exitCode: exitCodeOf(error),
-    });
+    send(response, error.code === 'NOT_FOUND' ? 404 : 400, failureOf(error));
   }
 }
 
@@ -121,6 +121,22 @@ async function carryOut(execution: JobExecution, environment: Environment, order
     default:
       throw new UserError('CONFIGURATION', `unknown order '${String((order as { verb: unknown }).verb)}'`);
   }
+}
+
+/** What a request that failed is answered. */
+export interface ControlFailure {
+  /** All there is to say, with code, causes and hint. */
+  readonly error: string;
+  readonly message?: string | undefined;
+  readonly code?: ErrorCode | undefined;
+  readonly hint?: string | undefined;
+  readonly exitCode?: number | undefined;
+}
+
+function failureOf(error: unknown): ControlFailure {
+  const failure = { error: describeError(error), exitCode: exitCodeOf(error) };
+  if (!(error instanceof TidemarkError)) return failure;
+  return { ...failure, message: error.message, code: error.code, hint: error.hint };
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

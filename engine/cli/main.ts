@@ -52,6 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function print(value: unknown, isJson: boolean): void {
   if (isJson) process.stdout.write(`${JSON.stringify(value)}\n`);
+  else if (typeof value === 'string') process.stdout.write(`${value}\n`);
   else if (Array.isArray(value))
     process.stdout.write(value.length === 0 ? 'no jobs are running\n' : `${value.map(formatFields).join('\n')}\n`);
   else process.stdout.write(`${formatFields(value, '\n')}\n`);
