@@ -131,7 +131,7 @@ export class StreamGraphBuilder {
     const other = this.#nameByUid.get(uid);
     if (other !== undefined) {
       throw new UserError('JOB_DEFINITION', `the uid '${uid}' is used twice: by '${other}' and by '${name}'`, {
-        hint: 'Give each operator, source and sink a uid of its own.',
+        hint: "Give each operator, source and sink a uid of its own. A source's uid is its name unless it is given one.",
       });
     }
     this.#nameByUid.set(uid, name);

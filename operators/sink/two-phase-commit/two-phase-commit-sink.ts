@@ -11,7 +11,10 @@ import type { Json } from '../../../engine/task/source.ts';
  * One object is made per subtask for writing, and one per job for committing, on which only `commit` and `close` are called.
  */
 export interface TwoPhaseCommitTarget<T, TXN extends Json> {
-  /** Names a new transaction. What has to be awaited to open it happens behind `blockedUntil`. */
+  /**
+   * Names a new transaction. Called before `preCommit` of the one before it, so each transaction keeps what was written to it
+   * for itself. What has to be awaited to open it happens behind `blockedUntil`.
+   */
   beginTransaction(): TXN;
   write(transaction: TXN, value: T, timestampMs: number, kind: RowKind): void;
   /** Undefined while more can be written; else resolves when it can. Asked between batches. */

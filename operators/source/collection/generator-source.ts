@@ -48,6 +48,12 @@ class GeneratorSource<T> implements Source<T, GeneratorSplit> {
   constructor(options: GeneratorSourceOptions<T>) {
     const { splitCount = 1, countPerSplit, recordsPerSecond } = options;
     expectWholeNumber('splitCount', splitCount, 1);
+    if (typeof countPerSplit !== 'number' && typeof countPerSplit !== 'function' && countPerSplit !== 'unbounded') {
+      throw new UserError(
+        'CONFIGURATION',
+        `generatorSource: expected countPerSplit to be a number, a function or 'unbounded', found ${String(countPerSplit)}`,
+      );
+    }
     if (typeof countPerSplit === 'number') expectWholeNumber('countPerSplit', countPerSplit, 0);
     if (recordsPerSecond !== undefined && !(recordsPerSecond > 0)) {
       throw new UserError('CONFIGURATION', `expected recordsPerSecond above 0, found ${recordsPerSecond}`);

@@ -139,6 +139,9 @@ test('impossible options are refused with what was expected', () => {
   expect(() => generatorSource({ countPerSplit: -1, recordAt: () => 0 })).toThrow(
     'expected countPerSplit to be a whole number of at least 0, found -1',
   );
+  expect(() => generatorSource({ recordAt: () => 0 } as never)).toThrow(
+    "expected countPerSplit to be a number, a function or 'unbounded', found undefined",
+  );
   expect(() => generatorSource({ countPerSplit: 1, recordAt: () => 0, recordsPerSecond: 0 })).toThrow(
     'expected recordsPerSecond above 0, found 0',
   );
