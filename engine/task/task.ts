@@ -142,9 +142,11 @@ export class Task {
     this.#listener.onWake();
   }
 
-  /** The same for a mail that emits: it waits until the outputs have room. */
+  /** The same for a mail that emits: it waits until the outputs have room, and does not run after the task has finished. */
   postOutput(mail: () => void): void {
-    this.#mails.postOutput(mail);
+    this.#mails.postOutput(() => {
+      if (!this.#hasFinished) mail();
+    });
     this.#listener.onWake();
   }
 
@@ -164,12 +166,12 @@ export class Task {
   }
 
   /**
-   * Announces a checkpoint. A source, and a task whose inputs have all ended, takes it at once; the others when the
-   * barriers have come to them.
+   * Announces a checkpoint. A source, and a task that has finished, takes it at once; one that is ending at its end, since
+   * what its operators have emitted there must not come again; the others when the barriers have come to them.
    */
   triggerCheckpoint(barrier: Barrier): void {
     this.post(() => {
-      if (this.source !== undefined || this.#hasFinished) this.#snapshot(barrier);
+      if (this.#hasFinished || (this.source !== undefined && !this.#isFinishing)) this.#snapshot(barrier);
       else this.#announced = barrier;
     });
   }
@@ -343,14 +345,15 @@ export class Task {
     this.#finish().catch((error: unknown) => this.#fail(error));
   }
 
-  /** Mails go on meanwhile, so that a checkpoint or an operator's time-out need not wait for it. */
+  /** Mails go on meanwhile, so that an operator's answers and time-outs need not wait for it. */
   async #finish(): Promise<void> {
     this.#time.stop();
     for (const [index, chained] of this.chain.entries()) {
       if (index > 0) chained.operator.endInput(0);
       await chained.operator.finish();
+      if (this.#isClosed || this.#hasFailed) return;
     }
-    if (!this.#isClosed) this.#finished();
+    this.#finished();
   }
 
   #finished(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { OperatorListState } from '../../../engine/task/operator-state.ts';
+import type { RowKind } from '../../../engine/task/row-kind.ts';
 import { StreamOperator } from '../../../engine/task/stream-operator.ts';
 import { collectSink, CollectedRows, int } from '../../../operators/index.ts';
 import { startVirtualJob, type VirtualJob, type VirtualJobOptions } from '../../harness/virtual-job.ts';
@@ -116,4 +117,86 @@ test('nor when the job is stopped and goes on in more or fewer subtasks, again a
   expect(results.counts.values()).toHaveLength(2);
   expect(results.totalCount).toBe(20);
   expect(results.rows.values().sort()).toEqual(LONG.toSorted());
+});
+
+/** Ends only some time after it was told to. */
+class SlowToEnd extends StreamOperator<string> {
+  readonly #delayMs: number;
+
+  constructor(delayMs: number) {
+    super();
+    this.#delayMs = delayMs;
+  }
+
+  override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
+    this.output.collect(value as string, timestampMs, kind);
+  }
+
+  override async finish(): Promise<void> {
+    await this.context.environment.scheduler.delay(this.#delayMs);
+  }
+}
+
+test('a checkpoint that comes while the chain of a source is ending is taken at its end', async () => {
+  const results = new Results();
+  let hasFailed = false;
+  const job = startVirtualJob({
+    checkpointInterval: 500,
+    restart: { kind: 'fixed-delay', delay: 100 },
+    build(env) {
+      numbers(env, 'short', { countPerSplit: 10 })
+        .transform({ kind: 'end', options: { uid: 'end' }, isStateful: true, factory: () => new CountAtEnd() })
+        .transform({ kind: 'slow', options: {}, isStateful: false, factory: () => new SlowToEnd(1_200) })
+        .sinkTo(collectSink<string>({ into: results.counts }), { uid: 'counts' });
+      numbers(env, 'long', {
+        countPerSplit: 50,
+        recordsPerSecond: 10,
+        recordAt: (_split, index) => {
+          if (!hasFailed && index === 9) {
+            hasFailed = true;
+            throw new Error('not now');
+          }
+          return index;
+        },
+      })
+        .map(String)
+        .sinkTo(collectSink<string>({ into: results.rows }), { uid: 'out' });
+    },
+  });
+  expect(await job.environment.run(job.execution.result)).toMatchObject({ state: 'finished' });
+  expect(job.execution.status.restartCount).toBe(1);
+  expect(results.counts.values()).toEqual(['10 records']);
+  expect(results.rows.values().sort()).toEqual(LONG.toSorted());
+});
+
+test('a chain that fails while it is ending does not go on ending', async () => {
+  const ended: string[] = [];
+  class FailsAtEnd extends SlowToEnd {
+    override async finish(): Promise<void> {
+      const { environment, timers } = this.context;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      timers.schedule(environment.clock.nowMs() + 10, () => {
+        resolve();
+        throw new Error('too late');
+      });
+      await promise;
+    }
+  }
+  class NotesEnd extends SlowToEnd {
+    override async finish(): Promise<void> {
+      ended.push('ended');
+    }
+  }
+  const job = startVirtualJob({
+    restart: { kind: 'none' },
+    build(env) {
+      numbers(env, 'short', { countPerSplit: 10 })
+        .map(String)
+        .transform({ kind: 'fails', options: {}, isStateful: false, factory: () => new FailsAtEnd(0) })
+        .transform({ kind: 'notes', options: {}, isStateful: false, factory: () => new NotesEnd(0) })
+        .sinkTo(collectSink<string>(), { uid: 'out' });
+    },
+  });
+  await expect(job.environment.run(job.execution.result)).rejects.toThrow("'short -> map -> fails -> notes");
+  expect(ended).toEqual([]);
 });
