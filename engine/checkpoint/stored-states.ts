@@ -3,7 +3,7 @@ import { StateFileReader } from '../../state/snapshot/state-file-reader.ts';
 import type { StateFile } from '../../state/snapshot/state-file.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { StateFormat } from '../../state/keyed/state-format.ts';
-import type { CheckpointManifest, OperatorSnapshot } from './manifest.ts';
+import type { CheckpointManifest, KeyedStateDescription, OperatorSnapshot } from './manifest.ts';
 
 /** Files whose headers are read at a time. */
 const PARALLEL_READS = 16;
@@ -26,7 +26,10 @@ export async function storedKeyedStates(
   return formatsByUid;
 }
 
-/** Formats in which the pages of one operator are stored, the newest of a state last. */
+/**
+ * Formats in which the pages of one operator are stored; that in which the last job declared a state comes after others.
+ * The files alone do not tell: a job may have gone back to a format of before.
+ */
 export async function readFormats(operator: OperatorSnapshot, storage: ObjectStorage): Promise<StateFormat[]> {
   const found = new Map<string, StateFormat>();
   const note = (format: StateFormat): void => void found.set(JSON.stringify(format), format);
@@ -38,7 +41,16 @@ export async function readFormats(operator: OperatorSnapshot, storage: ObjectSto
     for (const { header } of readers)
       for (const format of header.formats) for (const state of format) if (state.isDropped !== true) note(state);
   }
-  return [...found.values()];
+  const declared = new Set(operator.keyedStates.map(descriptionText));
+  const formats = [...found.values()];
+  return [
+    ...formats.filter((format) => !declared.has(descriptionText(format))),
+    ...formats.filter((format) => declared.has(descriptionText(format))),
+  ];
+}
+
+function descriptionText({ name, kind, keySchema, schema }: KeyedStateDescription | StateFormat): string {
+  return JSON.stringify([name, kind, keySchema, schema]);
 }
 
 /** One file of each group written together: the others have the same header. */

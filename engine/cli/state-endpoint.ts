@@ -12,7 +12,7 @@ import { keysOf, numbersOf } from './key-text.ts';
  * @throws UserError NOT_FOUND for an unknown operator or state, or a key that has nothing; CONFIGURATION for wrong parameters.
  */
 export async function answerStateRequest(execution: JobExecution, url: URL): Promise<object | undefined> {
-  const [root, operator, state, ...rest] = url.pathname.split('/').slice(1).map(decodeURIComponent);
+  const [root, operator, state, ...rest] = url.pathname.split('/').slice(1).map(decoded);
   if (root !== 'state' || rest.length > 0) return undefined;
   if (operator === undefined || operator === '') return execution.queryableOperators();
   if (state === undefined) return undefined;
@@ -42,6 +42,14 @@ function withTimes({ watermarkMs, completedAtMs, ...answer }: StateAnswer): obje
     ...(watermarkMs === undefined ? {} : { watermark: watermarkMs }),
     ...(completedAtMs === undefined ? {} : { completedAt: new Date(completedAtMs).toISOString() }),
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new UserError('CONFIGURATION', `the address is not escaped as it must be: '${text}'`);
+  }
 }
 
 function required(url: URL, name: string): string {

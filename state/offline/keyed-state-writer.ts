@@ -43,9 +43,7 @@ export async function writeKeyedEntries(
   const sorted = new SortedPages({ storage, stem, operatorUid, maxParallelism, formats, bytesMax: sortBytesMax });
   const encoder = new EntryEncoder(codec, descriptors, operatorUid);
   for await (const entry of entries) {
-    const encoded = encoder.encode(entry);
-    if (encoded === undefined) continue;
-    const { image, page } = encoded;
+    const { image, page } = encoder.encode(entry);
     const key = Buffer.from(image.buffer.subarray(0, image.length));
     const written = sorted.add(image.groupHash % maxParallelism, image.hash, key, page);
     if (written !== undefined) await written;
@@ -87,6 +85,8 @@ export async function rehashFiles(
   return await sorted.finish();
 }
 
+const NO_PAGE = Buffer.alloc(0);
+
 class EntryEncoder {
   readonly #codec: PageCodec;
   readonly #descriptors: readonly StateDescriptor[];
@@ -102,8 +102,8 @@ class EntryEncoder {
     this.#operatorUid = operatorUid;
   }
 
-  /** Undefined for a key that has nothing. The image holds until the next call. */
-  encode(entry: KeyedEntry): { readonly image: KeyImage; readonly page: Buffer } | undefined {
+  /** The page is empty for a key that has nothing. The image holds until the next call. */
+  encode(entry: KeyedEntry): { readonly image: KeyImage; readonly page: Buffer } {
     this.#image.set(entry.key);
     const page = new Page(this.#descriptors.map(() => undefined));
     page.key = entry.key;
@@ -113,7 +113,7 @@ class EntryEncoder {
       timers.add(namespace, timestampMs);
       timers.indexedAtMs = timers.firstMs;
     }
-    if (page.isEmpty) return undefined;
+    if (page.isEmpty) return { image: this.#image, page: NO_PAGE };
     this.#writer.clear();
     try {
       this.#codec.write(this.#writer, page);

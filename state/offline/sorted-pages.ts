@@ -47,7 +47,7 @@ export class SortedPages {
     this.#options = options;
   }
 
-  /** Takes the buffers over. Returns a promise when a run has to be written first. */
+  /** Takes the buffers over. An empty page takes those before it back. Returns a promise when a run has to be written first. */
   add(keyGroup: number, hash: number, key: Buffer, page: Buffer): undefined | Promise<void> {
     this.#pages.push({ keyGroup, hash, key, page });
     this.#bytes += key.length + page.length + PAGE_OVERHEAD_BYTES;
@@ -102,7 +102,7 @@ export class SortedPages {
       stem: kind === 'base' ? stem : `${stem}-run${this.#runCount++}`,
       keyGroupStart: 0,
       keyGroupEnd: maxParallelism,
-      keepsTombstones: false,
+      keepsTombstones: kind === 'delta',
     });
   }
 }
@@ -141,7 +141,7 @@ class PagesInMemory implements PageRun {
     this.keyLength = page.key.length;
     this.pageOffset = page.key.length;
     this.pageLength = page.page.length;
-    this.format = page.page[0]!;
+    this.format = page.page[0] ?? 0;
     return true;
   }
 

@@ -114,4 +114,5 @@ test('the endpoint has the statuses of HTTP and asks for the token', async () =>
   expect(await get('/elsewhere')).toBe(404);
   expect(await get(state)).toBe(400);
   expect(await get(`${state}?key=3&consistency=strong`)).toBe(400);
+  expect(await get('/state/%E0%A4%A/last?key=3')).toBe(400);
 });

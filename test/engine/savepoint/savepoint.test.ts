@@ -20,6 +20,11 @@ import {
 import { generatorSource } from '../../../operators/source/collection/generator-source.ts';
 import { collectSink } from '../../../operators/sink/collect/collect-sink.ts';
 import { perNamespace, type StoredKeyedEntry, type OfflineStateSpecs } from '../../../state/offline/keyed-entry.ts';
+import { createKeyedStateBackend } from '../../../state/keyed/paged-keyed-state-backend.ts';
+import type { Schema } from '../../../state/schema/schema.ts';
+import type { StateFile } from '../../../state/snapshot/state-file.ts';
+import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
+import { MemoryStorage } from '../../state/keyed/memory-storage.ts';
 import { DirectoryStorage } from '../../../state/storage/directory-storage.ts';
 import { type JobDriver, testJob } from '../../harness/test-job.ts';
 
@@ -288,4 +293,48 @@ test('broadcast and union state are written and read', async () => {
   expect(new Set(found.readOperatorState('users', 'all', long()))).toEqual(new Set([1, 2, 3]));
   expect(() => found.readOperatorState('users', 'rules')).toThrow('is broadcast state');
   expect(() => found.readBroadcastState('users', 'none')).toThrow('has no operator state none, found rules, all');
+});
+
+test('what is read without declarations is read as the last job declared it, also when that is what a former one did', async () => {
+  const storage = new MemoryStorage();
+  const Full = record('User', { name: string(), visits: withDefault(long(), 0) });
+  const Short = record('User', { name: string() });
+  let files: readonly StateFile[] = [];
+  let last: Schema<unknown> = Full;
+  for (const [generation, schema] of [Full, Short, Full].entries()) {
+    last = schema;
+    const backend = await createKeyedStateBackend({
+      operatorUid: 'users',
+      maxParallelism: 4,
+      keyGroupStart: 0,
+      keyGroupEnd: 4,
+      store: new HeapPageStore(),
+      storeOperatorId: 0,
+      storage,
+      restoreFiles: files,
+      cache: { decodedBytesMax: 1 << 20, encodedBytesMax: 1 << 20 },
+    });
+    const user = backend.state({ kind: 'value', name: 'user', schema: schema as typeof Full });
+    backend.setCurrentKey(`of-${generation}`);
+    user.update({ name: 'x', visits: 5 });
+    files = await backend.snapshot({ checkpointId: generation + 1, isFull: false, filePrefix: 'x' });
+    await backend.close();
+  }
+  const snapshot = {
+    uid: 'users',
+    name: 'users',
+    parallelism: 1,
+    maxParallelism: 4,
+    keyedStates: [{ name: 'user', kind: 'value', schema: last.avro }],
+    subtasks: [{ subtaskIndex: 0, keyedFiles: files, operatorStates: [] }],
+  };
+  const savepoint = new Savepoint({ manifest: { operators: { users: snapshot } }, storage, where: '' } as never);
+  const visits: unknown[] = [];
+  for await (const { key, state } of savepoint.readKeyedState('users'))
+    visits.push([key, (state as unknown as { user: { visits: number } }).user.visits]);
+  expect(visits.toSorted()).toEqual([
+    ['of-0', 5],
+    ['of-1', 0],
+    ['of-2', 5],
+  ]);
 });

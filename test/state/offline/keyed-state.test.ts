@@ -357,3 +357,21 @@ test('a value that does not fit is told with key, state and field', async () => 
   await expect(write({ value: 7 })).rejects.toThrow(/operator op, key "k": .*expected string, found number 7/);
   await expect(write({ valu: 'x' })).rejects.toThrow(/there is no state valu, declared are value, list/);
 });
+
+test.each([1, 1 << 20])(
+  'an entry without contents takes back those before it of the same key (sort %i)',
+  async (bytes) => {
+    const storage = new MemoryStorage();
+    const entries = [
+      { key: 'k', state: { value: 'first' } },
+      { key: 'l', state: { value: 'stays' } },
+      { key: 'k', state: {} },
+    ];
+    const target = { operatorUid: 'op', maxParallelism: 16, storage, stem: 'x', sortBytesMax: bytes };
+    const files = await writeKeyedEntries(entries as never, [VALUE], target);
+    const found: unknown[] = [];
+    const options = { operatorUid: 'op', maxParallelism: 16, storage, fileLists: [files], descriptors: [VALUE] };
+    for await (const { key, state } of readKeyedEntries(options as never)) found.push([key, state]);
+    expect(found).toEqual([['l', { value: 'stays' }]]);
+  },
+);
