@@ -41,7 +41,10 @@ interface CommonOptions<T, E> extends KafkaConnectionOptions {
   readonly onError?: 'fail' | ((record: UndecodableRecord) => E) | undefined;
   /** True: pass over records whose value is null. Default false: such a record is an error, see `onError`. */
   readonly skipTombstones?: boolean | undefined;
-  /** Bytes that one reader holds fetched and not yet handed out. Default 32 MiB. */
+  /**
+   * Bytes that one reader holds fetched and not yet handed out; up to half as many again while partitions are held by
+   * watermark alignment. Default 32 MiB.
+   */
   readonly bufferBytes?: number | undefined;
   /** Bytes of one partition in one fetch. Default 1 MiB. */
   readonly partitionBytes?: number | undefined;

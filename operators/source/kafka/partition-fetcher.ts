@@ -62,7 +62,13 @@ export class PartitionFetcher {
     if (this.#isEnded) return;
     const { settings } = this.#options;
     let freeBytes = settings.bufferBytesMax;
-    for (const partition of this.#partitions.values()) freeBytes -= partition.bufferedBytes;
+    let pausedBytes = 0;
+    for (const { isPaused, bufferedBytes } of this.#partitions.values()) {
+      if (isPaused) pausedBytes += bufferedBytes;
+      else freeBytes -= bufferedBytes;
+    }
+    // Paused partitions wait for the others: half of the buffer is left to those.
+    freeBytes -= Math.min(pausedBytes, settings.bufferBytesMax / 2);
     const wantedByLeader = new Map<number, PartitionBuffer<unknown>[]>();
     const crowdedLeaders = new Set<number>();
     let isLeaderUnknown = false;
@@ -82,7 +88,7 @@ export class PartitionFetcher {
     for (const [leaderId, wanted] of wantedByLeader) {
       if (this.#busyLeaders.has(leaderId)) continue;
       const maxWaitMs = crowdedLeaders.has(leaderId) ? FETCH_WAIT_CROWDED_MS : FETCH_WAIT_MS;
-      const maxBytes = Math.min(FETCH_BYTES_MAX, freeBytes);
+      const maxBytes = Math.min(FETCH_BYTES_MAX, Math.ceil(freeBytes));
       this.#run(leaderId, () => this.#fetch(leaderId, wanted, maxWaitMs, maxBytes));
     }
   }

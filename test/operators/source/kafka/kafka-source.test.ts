@@ -138,6 +138,25 @@ test(
 );
 
 test(
+  'what paused partitions have in the buffer does not keep the others from being read',
+  onKafka(
+    async (fixture) => {
+      const value = (name: string): string => name.padEnd(1_000, '.');
+      const sole = await fixture.reader(fixture.source({ bufferBytes: 6_000, partitionBytes: 2_000 }));
+      for (let i = 0; i < 10; i++) for (const partition of [0, 1, 2]) await fixture.write(partition, [value(`${i}`)]);
+      await fixture.environment.scheduler.delay(60_000);
+      sole.reader.pauseOrResumeSplits!(['events-0', 'events-1', 'events-2'], []);
+      for (let i = 0; i < 10; i++) await fixture.write(3, [value(`late ${i}`)]);
+      const isLate = (text: string): boolean => text.startsWith('late');
+      while (sole.emitted.filter(isLate).length < 10) if (sole.poll(1) === 'empty') await sole.reader.available();
+      expect(sole.emitted).toHaveLength(10);
+      await sole.reader.close();
+    },
+    { partitions: 4 },
+  ),
+);
+
+test(
   'fetching stops while the buffer is full, and goes on',
   onKafka(
     async (fixture) => {
