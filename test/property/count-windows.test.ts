@@ -14,9 +14,8 @@ import { record as recordSchema } from '../../state/schema/record.ts';
 import { long, string } from '../../state/schema/scalars.ts';
 import type { Infer } from '../../state/schema/schema.ts';
 import { TEST_BACKENDS } from '../harness/operators/backends.ts';
-import { keyedOneInputHarness } from '../harness/operators/operator-harness.ts';
-import { isRecord } from '../harness/operators/stream-elements.ts';
 import { keyedSteps } from './keyed-steps.ts';
+import { RescaledHarness } from './rescaled-harness.ts';
 
 /** An event is the numbers of the steps that went into it. */
 const Event = recordSchema('Event', { key: string(), numbers: array(long()) });
@@ -71,14 +70,14 @@ for (const backend of TEST_BACKENDS) {
     await fc.assert(
       fc.asyncProperty(keyedSteps({ spreadMs: 30, advanceMaxMs: 20 }), sizes, kinds, async (steps, counts, kind) => {
         const { size, slide } = counts;
-        const harness = await keyedOneInputHarness(
+        const harness = await new RescaledHarness<Event, string>(
           () => countWindow(size, slide, kind),
-          ({ key }: Event) => key,
-          { backend },
-        );
+          ({ key }) => key,
+          backend,
+        ).open();
         const seen = new Map<string, number[]>();
         for (const [number, step] of steps.entries()) {
-          if (step.do === 'restore') await harness.initializeState(await harness.snapshot());
+          if (step.do === 'restore') await harness.restore(step.parallelism);
           if (step.do !== 'record') continue;
           const { key } = step;
           const numbers = seen.get(key) ?? [];
@@ -86,7 +85,7 @@ for (const backend of TEST_BACKENDS) {
           harness.processElement({ key, numbers: [number] }, step.timestampMs);
           const isFull = (numbers.length + 1) % (slide ?? size) === 0;
           const expected = isFull ? [`${key}: ${[...numbers, number].slice(-size).join(' ')}`] : [];
-          const found = harness.takeOutput().filter(isRecord);
+          const found = harness.takeRecords();
           expect(found.map(({ value }) => value)).toEqual(expected);
           for (const { timestampMs } of found) expect(timestampMs).toBe(MAX_TIMESTAMP_MS);
         }

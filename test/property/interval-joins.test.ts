@@ -12,9 +12,9 @@ import { record as recordSchema } from '../../state/schema/record.ts';
 import { long, string } from '../../state/schema/scalars.ts';
 import type { Infer } from '../../state/schema/schema.ts';
 import { TEST_BACKENDS, type TestBackendKind } from '../harness/operators/backends.ts';
-import { twoInputHarness } from '../harness/operators/operator-harness.ts';
 import type { OutputElement } from '../harness/operators/stream-elements.ts';
 import { type KeyedStep, keyedSteps } from './keyed-steps.ts';
+import { RescaledHarness } from './rescaled-harness.ts';
 
 /** A row is its number in the input, so that equal ones can be told apart. */
 const Row = recordSchema('Row', { key: string(), number: long() });
@@ -31,7 +31,7 @@ async function replay(
   backend: TestBackendKind,
 ): Promise<OutputElement<string>[][]> {
   const keyOf = (row: Row): string => row.key;
-  const harness = await twoInputHarness(create, [keyOf, keyOf], { backend });
+  const harness = await new RescaledHarness<Row, string>(create, keyOf, backend, 2).open();
   const watermarks = [1000, 1000];
   const pushWatermarks = async (): Promise<void> => {
     await harness.processWatermark1(watermarks[0]!);
@@ -49,7 +49,7 @@ async function replay(
       watermarks[step.side - 1]! += step.byMs;
       await pushWatermarks();
     } else {
-      await harness.initializeState(await harness.snapshot());
+      await harness.restore(step.parallelism);
       await pushWatermarks();
     }
     outputs.push(harness.takeOutput());
@@ -57,8 +57,7 @@ async function replay(
   watermarks.fill(Math.max(...watermarks) + 1_000_000);
   await pushWatermarks();
   outputs.push(harness.takeOutput());
-  expect(harness.numEventTimeTimers()).toBe(0);
-  expect(harness.numKeyedStateEntries()).toBe(0);
+  expect(harness.leftOver()).toEqual([0, 0, 0]);
   await harness.close();
   return outputs;
 }

@@ -13,8 +13,8 @@ export type KeyedStep =
   | RecordStep
   /** Watermark and clock of both inputs advance by this. */
   | { readonly do: 'advance'; readonly side: 1 | 2; readonly byMs: number }
-  /** Snapshot, restore, and the same watermark again. */
-  | { readonly do: 'restore' };
+  /** Snapshot, restore at this parallelism, and the same watermark again. */
+  | { readonly do: 'restore'; readonly parallelism: number };
 
 export interface StepOptions {
   /** Records lie within this of the largest watermark, both ways. */
@@ -65,7 +65,7 @@ export function keyedSteps({
         watermarkMs[side - 1]! += byMs;
         return { do: 'advance', side, byMs };
       }
-      return { do: 'restore' };
+      return { do: 'restore', parallelism: 1 + (value % 3) };
     });
   });
 }

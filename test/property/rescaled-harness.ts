@@ -5,31 +5,45 @@ import { keyGroupOf, subtaskOfKeyGroup } from '../../state/keyed/key-group.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import type { TestBackendKind } from '../harness/operators/backends.ts';
 import { repackageState } from '../harness/operators/harness-snapshot.ts';
-import { keyedOneInputHarness, type OperatorHarness } from '../harness/operators/operator-harness.ts';
-import { isRecord, type RecordElement } from '../harness/operators/stream-elements.ts';
+import { keyedOneInputHarness, type OperatorHarness, twoInputHarness } from '../harness/operators/operator-harness.ts';
+import { isRecord, type OutputElement, type RecordElement } from '../harness/operators/stream-elements.ts';
 
 const MAX_PARALLELISM = 128;
 
-/** A keyed operator with one input in all its subtasks, restored at whatever parallelism. */
+type KeySelector<T> = (value: T) => Key;
+
+/** A keyed operator with one or two inputs in all its subtasks, restored at whatever parallelism. */
 export class RescaledHarness<T, OUT> {
   readonly #create: () => StreamOperator<OUT>;
-  readonly #keySelector: (value: T) => Key;
+  readonly #keySelector: KeySelector<T>;
+  readonly #isTwoInput: boolean;
   readonly #backend: TestBackendKind;
   readonly #subtasks: OperatorHarness<OUT>[] = [];
+  /** What each subtask has sent on. */
+  #watermarksMs: number[] = [];
   #nowMs = 0;
   /** `numLateRecordsDropped` of subtasks that are gone. */
   #lateDroppedCount = 0;
 
-  constructor(create: () => StreamOperator<OUT>, keySelector: (value: T) => Key, backend: TestBackendKind) {
+  constructor(
+    create: () => StreamOperator<OUT>,
+    keySelector: KeySelector<T>,
+    backend: TestBackendKind,
+    inputCount: 1 | 2 = 1,
+  ) {
     this.#create = create;
     this.#keySelector = keySelector;
     this.#backend = backend;
+    this.#isTwoInput = inputCount === 2;
   }
 
   async open(parallelism = 1): Promise<this> {
+    this.#watermarksMs = new Array<number>(parallelism).fill(-Infinity);
     for (let subtaskIndex = 0; subtaskIndex < parallelism; subtaskIndex++) {
       const options = { backend: this.#backend, parallelism, subtaskIndex, maxParallelism: MAX_PARALLELISM };
-      const subtask = await keyedOneInputHarness(this.#create, this.#keySelector, options);
+      const subtask = this.#isTwoInput
+        ? await twoInputHarness<T, T, OUT>(this.#create, [this.#keySelector, this.#keySelector], options)
+        : await keyedOneInputHarness(this.#create, this.#keySelector, options);
       subtask.setStateTtlProcessingTime(this.#nowMs);
       this.#subtasks.push(subtask);
     }
@@ -37,13 +51,32 @@ export class RescaledHarness<T, OUT> {
   }
 
   processElement(value: T, timestampMs?: number, kind?: RowKind): void {
+    this.#subtaskOf(value).processElement(value, timestampMs, kind);
+  }
+
+  processElement1(value: T, timestampMs?: number, kind?: RowKind): void {
+    this.#subtaskOf(value).processElement1(value, timestampMs, kind);
+  }
+
+  processElement2(value: T, timestampMs?: number, kind?: RowKind): void {
+    this.#subtaskOf(value).processElement2(value, timestampMs, kind);
+  }
+
+  #subtaskOf(value: T): OperatorHarness<OUT> {
     const keyGroup = keyGroupOf(this.#keySelector(value), MAX_PARALLELISM);
-    const subtaskIndex = subtaskOfKeyGroup(keyGroup, this.#subtasks.length, MAX_PARALLELISM);
-    this.#subtasks[subtaskIndex]!.processElement(value, timestampMs, kind);
+    return this.#subtasks[subtaskOfKeyGroup(keyGroup, this.#subtasks.length, MAX_PARALLELISM)]!;
   }
 
   async processWatermark(watermarkMs: number): Promise<void> {
     for (const subtask of this.#subtasks) await subtask.processWatermark(watermarkMs);
+  }
+
+  async processWatermark1(watermarkMs: number): Promise<void> {
+    for (const subtask of this.#subtasks) await subtask.processWatermark1(watermarkMs);
+  }
+
+  async processWatermark2(watermarkMs: number): Promise<void> {
+    for (const subtask of this.#subtasks) await subtask.processWatermark2(watermarkMs);
   }
 
   async setProcessingTime(nowMs: number): Promise<void> {
@@ -60,8 +93,26 @@ export class RescaledHarness<T, OUT> {
     for (const subtask of this.#subtasks) await subtask.initializeState(repackageState(...snapshots));
   }
 
+  /** Records subtask by subtask, and watermarks when the last subtask has come to them, as an operator behind sees them. */
+  takeOutput(): OutputElement<OUT>[] {
+    const elements: OutputElement<OUT>[] = [];
+    for (const [subtaskIndex, subtask] of this.#subtasks.entries()) {
+      for (const element of subtask.takeOutput()) {
+        if (!('watermarkMs' in element)) {
+          elements.push(element);
+          continue;
+        }
+        const before = Math.min(...this.#watermarksMs);
+        this.#watermarksMs[subtaskIndex] = element.watermarkMs;
+        const watermarkMs = Math.min(...this.#watermarksMs);
+        if (watermarkMs > before) elements.push({ watermarkMs });
+      }
+    }
+    return elements;
+  }
+
   takeRecords(): RecordElement<OUT>[] {
-    return this.#subtasks.flatMap((subtask) => subtask.takeOutput().filter(isRecord) as RecordElement<OUT>[]);
+    return this.takeOutput().filter(isRecord) as RecordElement<OUT>[];
   }
 
   takeSideOutput<S>(tag: OutputTag<S>): RecordElement<S>[] {

@@ -12,9 +12,8 @@ import { long, string } from '../../state/schema/scalars.ts';
 import { record as recordSchema } from '../../state/schema/record.ts';
 import type { Infer } from '../../state/schema/schema.ts';
 import { TEST_BACKENDS, type TestBackendKind } from '../harness/operators/backends.ts';
-import { keyedOneInputHarness } from '../harness/operators/operator-harness.ts';
-import { isRecord } from '../harness/operators/stream-elements.ts';
 import { type KeyedStep, keyedSteps } from './keyed-steps.ts';
+import { RescaledHarness } from './rescaled-harness.ts';
 
 const Event = recordSchema('Event', { key: string(), value: long() });
 type Event = Infer<typeof Event>;
@@ -64,41 +63,39 @@ async function replay(
       out.collect([key, values]);
     },
   };
-  const harness = await keyedOneInputHarness(
+  const harness = await new RescaledHarness<Event, unknown>(
     () =>
       createWindowOperator<Event, never, unknown, TimeWindow>(
         { assigner, allowedLatenessMs: latenessMs, lateTag: LATE },
         accumulation,
         logic as never,
       ),
-    (event: Event) => event.key,
-    { backend },
-  );
+    (event) => event.key,
+    backend,
+  ).open();
+  let late = 0;
   let watermarkMs = 1000;
   await harness.processWatermark(watermarkMs);
   harness.takeOutput();
   const results: Result[][] = [];
   for (const step of steps) {
+    late += harness.takeSideOutput(LATE).length;
     if (step.do === 'record') {
       harness.processElement({ key: step.key, value: step.value }, step.timestampMs);
     } else if (step.do === 'advance') {
       watermarkMs += step.byMs;
       await harness.processWatermark(watermarkMs);
     } else {
-      await harness.initializeState(await harness.snapshot());
+      await harness.restore(step.parallelism);
       await harness.processWatermark(watermarkMs);
     }
     results.push(
-      harness
-        .takeOutput()
-        .filter(isRecord)
-        .map(({ value, timestampMs }) => [...(value as [string, number[]]), timestampMs] as const),
+      harness.takeRecords().map(({ value, timestampMs }) => [...(value as [string, number[]]), timestampMs] as const),
     );
   }
-  const late = harness.takeSideOutput(LATE).length;
+  late += harness.takeSideOutput(LATE).length;
   await harness.processWatermark(watermarkMs + 1_000_000);
-  expect(harness.numEventTimeTimers()).toBe(0);
-  expect(harness.numKeyedStateEntries()).toBe(0);
+  expect(harness.leftOver()).toEqual([0, 0, 0]);
   await harness.close();
   return { results, late };
 }
