@@ -5,7 +5,7 @@ import { createKeyedStateBackend } from '../../state/keyed/paged-keyed-state-bac
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
-import { type FinishedTasks, withoutFinished } from '../checkpoint/finished-tasks.ts';
+import { withoutFinishedSubtasks } from '../checkpoint/finished-subtasks.ts';
 import { NOTHING_TO_RESTORE, planSubtaskRestore, type SubtaskRestore } from '../checkpoint/restore-plan.ts';
 import { Channel } from '../exchange/channel.ts';
 import {
@@ -47,7 +47,8 @@ export interface AttemptContext {
   readonly graph: JobGraph;
   readonly plan: ExecutionPlan;
   readonly manifest: CheckpointManifest | undefined;
-  readonly finished: FinishedTasks;
+  /** Vertices that had finished in the checkpoint. */
+  readonly finishedVertexIds: ReadonlySet<number>;
   readonly storage: ObjectStorage;
   readonly storagePrefix: string;
   readonly pageStore: PageStore;
@@ -128,7 +129,7 @@ class TaskBuilder {
       chain: this.#chained.toReversed(),
       headTimers,
       activityClock: this.#activityClock,
-      hasFinished: this.#context.finished.taskIds.has(taskId),
+      hasFinished: this.#context.finishedVertexIds.has(vertex.vertexId),
       source,
       recordsPerPoll: this.#context.batchRecords,
       inputs: plan.channels
@@ -314,10 +315,8 @@ class TaskBuilder {
   #restoreOf(node: StreamNode): SubtaskRestore {
     const snapshot = this.#context.manifest?.operators[uidOf(node)];
     if (snapshot === undefined) return NOTHING_TO_RESTORE;
-    const { parallelism, vertexId } = this.#vertex;
-    const isEnding = this.#context.finished.endingVertexIds.has(vertexId);
-    const dealt = isEnding ? withoutFinished(snapshot, parallelism) : snapshot;
-    return planSubtaskRestore(dealt, { ...this.#subtask, parallelism });
+    const { parallelism } = this.#vertex;
+    return planSubtaskRestore(withoutFinishedSubtasks(snapshot), { ...this.#subtask, parallelism });
   }
 }
 

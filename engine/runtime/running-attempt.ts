@@ -12,7 +12,7 @@ import {
 } from '../checkpoint/coordinator.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { CommitQueue } from '../checkpoint/commit-queue.ts';
-import { findFinishedTasks } from '../checkpoint/finished-tasks.ts';
+import { findFinishedVertices } from '../checkpoint/finished-subtasks.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { writeSavepoint } from '../checkpoint/savepoint.ts';
 import type { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
@@ -229,7 +229,7 @@ export class RunningAttempt {
       ...this.#options,
       storage: this.#options.checkpointStore.storage,
       storagePrefix: this.#options.checkpointStore.prefix,
-      finished: findFinishedTasks(manifest, graph, this.#options.plan),
+      finishedVertexIds: findFinishedVertices(manifest, graph),
       createReader: (uid, subtaskIndex, metrics) => this.#sources.get(uid)!.createReader(subtaskIndex, metrics),
       alignmentOf: (nodeId) => this.#alignment.alignmentOf(nodeId),
       listener: {

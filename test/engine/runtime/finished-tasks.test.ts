@@ -119,6 +119,54 @@ test('nor when the job is stopped and goes on in more or fewer subtasks, again a
   expect(results.rows.values().sort()).toEqual(LONG.toSorted());
 });
 
+/** A source of two splits, a short one and a long one in which a record cannot be read at first, counted in its chain. */
+function countedInChain(options: Partial<VirtualJobOptions> & { readonly results: Results; readonly failAt?: number }) {
+  const { results, failAt, ...rest } = options;
+  let hasFailed = failAt === undefined;
+  return startVirtualJob({
+    checkpointInterval: 500,
+    restart: { kind: 'fixed-delay', delay: 100 },
+    ...rest,
+    build(env) {
+      numbers(env, 'numbers', {
+        splitCount: 2,
+        countPerSplit: (split) => [10, 50][split]!,
+        recordsPerSecond: 20,
+        recordAt: (split, index) => {
+          if (!hasFailed && split === 1 && index === failAt) {
+            hasFailed = true;
+            throw new Error('not now');
+          }
+          return split * 10_000 + index;
+        },
+      })
+        .transform({ kind: 'end', options: { uid: 'end' }, isStateful: true, factory: () => new CountAtEnd() })
+        .sinkTo(collectSink<string>({ into: results.counts }), { uid: 'counts' });
+    },
+  });
+}
+
+test('a subtask of a source that has finished before the others does not end again with what it had', async () => {
+  const results = new Results();
+  const job = countedInChain({ results, parallelism: 2, failAt: 30 });
+  expect(await job.environment.run(job.execution.result)).toMatchObject({ state: 'finished' });
+  expect(job.execution.status.restartCount).toBe(1);
+  expect(results.totalCount).toBe(60);
+});
+
+for (const parallelism of [1, 3]) {
+  test(`nor is that given to others when the job goes on in ${parallelism} subtasks`, async () => {
+    const results = new Results();
+    const first = countedInChain({ results, parallelism: 2 });
+    await first.environment.advance(2_000);
+    await first.environment.run(first.execution.stop());
+    const startMs = first.environment.clock.nowMs();
+    const second = countedInChain({ results, parallelism, files: first.files, seed: 2, startMs });
+    expect(await second.environment.run(second.execution.result)).toMatchObject({ state: 'finished' });
+    expect(results.totalCount).toBe(60);
+  });
+}
+
 /** Ends only some time after it was told to. */
 class SlowToEnd extends StreamOperator<string> {
   readonly #delayMs: number;
