@@ -3,27 +3,49 @@ import type { KeyedStateDescription, SubtaskSnapshot } from '../checkpoint/manif
 import type { TaskAcknowledgement } from '../checkpoint/assemble-manifest.ts';
 import type { Barrier } from '../exchange/control-element.ts';
 import { SinkOperator } from '../task/sink-operator.ts';
+import { RecordError } from '../base/errors.ts';
 import { keyOfUid } from '../graph/uid.ts';
 import type { Json } from '../task/source.ts';
 import { SourceOperator } from '../task/source-operator.ts';
 import type { BuiltTask } from './attempt.ts';
 
-/** A sink could not prepare what was written before a barrier: these rows are gone, and come again only from a checkpoint. */
+/**
+ * A sink could not prepare what was written before a barrier: these rows are gone, and come again only from a checkpoint.
+ * Or state does not fit its schema: no later checkpoint could hold it either.
+ */
 export class EpochLostError extends Error {
   override readonly name = 'EpochLostError';
+}
+
+interface SnapshotTaskOptions {
+  readonly filePrefix: string;
+  readonly maxParallelism: number;
 }
 
 /**
  * Takes a task's state as it is now. Everything that must be from before the barrier is cut during the call; writing
  * files and uploading goes on behind the promise.
  *
- * @param filePrefix key prefix of new state files of this attempt.
+ * @param options `filePrefix`: key prefix of new state files of this attempt.
  * @throws EpochLostError when the attempt must not go on; after any other error the next checkpoint may succeed.
  */
 export async function snapshotTask(
   built: BuiltTask,
   barrier: Barrier,
-  options: { readonly filePrefix: string; readonly maxParallelism: number },
+  options: SnapshotTaskOptions,
+): Promise<TaskAcknowledgement> {
+  try {
+    return await takeParts(built, barrier, options);
+  } catch (error) {
+    if (error instanceof RecordError) throw new EpochLostError('state does not fit its schema', { cause: error });
+    throw error;
+  }
+}
+
+async function takeParts(
+  built: BuiltTask,
+  barrier: Barrier,
+  options: SnapshotTaskOptions,
 ): Promise<TaskAcknowledgement> {
   const { task, vertex } = built;
   const { checkpointId, isFull } = barrier;

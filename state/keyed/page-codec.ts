@@ -1,10 +1,10 @@
 import type { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
 import { assert } from '../../engine/base/assert.ts';
-import { CheckpointCorruptError, UserError } from '../../engine/base/errors.ts';
+import { CheckpointCorruptError, RecordError, UserError } from '../../engine/base/errors.ts';
 import { createSlotCodec } from './create-slot-codec.ts';
 import { LargeContext, LargeFactory } from './large-factory.ts';
 import { PageTimers } from './page-timers.ts';
-import { type Page, PageCursor } from './page.ts';
+import { type Page, PageCursor, PENDING_KEY } from './page.ts';
 import type { SlotCodec } from './slot-codec.ts';
 import { formatOf, formatText, type PageFormat } from './state-format.ts';
 import type { StateDescriptor } from './state.ts';
@@ -142,16 +142,31 @@ export class PageCodec {
     }
     writeVarint(writer, present);
     for (let i = 0; i <= last; i++) {
-      const slot = slots[i];
-      if (slot === undefined) continue;
+      if (slots[i] === undefined) continue;
       writeVarint(writer, i);
       if (i === last) {
-        this.#codecs[i]!.write(writer, slot);
+        this.#writeSlot(writer, page, i);
       } else {
         const lengthAt = writer.reserve(4);
-        this.#codecs[i]!.write(writer, slot);
+        this.#writeSlot(writer, page, i);
         writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
       }
+    }
+  }
+
+  #writeSlot(writer: ByteWriter, page: Page, index: number): void {
+    try {
+      this.#codecs[index]!.write(writer, page.slots[index]);
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      const key =
+        page.key === PENDING_KEY
+          ? ''
+          : `, key ${typeof page.key === 'string' ? JSON.stringify(page.key) : String(page.key)}`;
+      throw new RecordError(
+        `state '${this.#descriptors[index]!.name}' of '${this.#operatorUid}'${key}: ${error.message}`,
+        { cause: error, hint: "What a function puts into state must fit the state's schema." },
+      );
     }
   }
 
