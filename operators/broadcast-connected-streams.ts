@@ -9,6 +9,7 @@ import type {
 } from './process/broadcast-process-function.ts';
 import { BroadcastProcessOperator } from './process/broadcast-process-operator.ts';
 import type { BroadcastStateSpecs } from './process/broadcast-state-spec.ts';
+import { checkProcessLogic } from './process/check-process-logic.ts';
 import type { StateSpecs } from './process/state-spec.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
 
@@ -41,6 +42,7 @@ export class BroadcastConnectedStreams<T, U> {
     logic: BroadcastProcessDefinition<T, U, R, never> | (() => BroadcastProcessLogic<T, U, R, never>),
     options: OperatorOptions = {},
   ): DataStream<R> {
+    checkProcessLogic(logic);
     const isFactory = typeof logic === 'function';
     return this.first.transform2(this.second, {
       kind: 'broadcast-process',
@@ -77,6 +79,7 @@ export class KeyedBroadcastConnectedStreams<T, U, K extends Key> {
       | (() => KeyedBroadcastProcessLogic<K, T, U, R, never, never>),
     options: OperatorOptions = {},
   ): DataStream<R> {
+    checkProcessLogic(logic);
     const isFactory = typeof logic === 'function';
     return this.first.transform2(this.second, {
       kind: 'keyed-broadcast-process',

@@ -1,6 +1,7 @@
 import { UserError } from '../engine/base/errors.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { DataStream } from './data-stream.ts';
+import { checkProcessLogic } from './process/check-process-logic.ts';
 import type { CoProcessDefinition } from './process/define-process.ts';
 import { CoProcessOperator } from './process/co-process-operator.ts';
 import type { FlatMapFunction } from './process/flat-map-operator.ts';
@@ -99,6 +100,7 @@ export class KeyedConnectedStreams<T, U, K extends Key> {
     logic: CoProcessDefinition<K, T, U, R> | (() => CoProcessLogic<K, T, U, R>),
     options: OperatorOptions = {},
   ): DataStream<R> {
+    checkProcessLogic(logic);
     const isFactory = typeof logic === 'function';
     return this.first.transform2(this.second, {
       kind: 'co-process',

@@ -20,6 +20,7 @@ import { UnkeyedCoGroup } from './co-grouped-streams.ts';
 import { UnkeyedJoin } from './joined-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
 import type { PatternOptions, PatternOrBuild, PatternStream } from './pattern-stream.ts';
+import { checkProcessLogic } from './process/check-process-logic.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import { FilterOperator } from './process/filter-operator.ts';
 import { type FlatMapFunction, FlatMapOperator } from './process/flat-map-operator.ts';
@@ -104,6 +105,7 @@ export class DataStream<T> {
     logic: (() => ProcessLogic<Key, T, R>) | ProcessDefinition<Key, T, R>,
     options: OperatorOptions = {},
   ): DataStream<R> {
+    checkProcessLogic(logic);
     if (typeof logic === 'function') {
       return this.transform({
         kind: 'process',
@@ -160,6 +162,13 @@ export class DataStream<T> {
    * @param keySelector pure; a key is a string, number, bigint or boolean (join several fields with `compositeKey`).
    */
   keyBy<K extends Key>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
+    if (typeof keySelector !== 'function') {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `keyBy(...): expected a function that gives the key of a record, found ${JSON.stringify(keySelector)}`,
+        { hint: 'Write keyBy((record) => record.userId); for several fields compositeKey(record.a, record.b).' },
+      );
+    }
     return new KeyedStream(this.partition({ kind: 'hash', keySelector }));
   }
 

@@ -48,7 +48,13 @@ export function defineJob<const P extends ParamsShape = Record<never, z.ZodType>
     companion: job.companion,
     createGraph(params, environment) {
       const env = new StreamExecutionEnvironment();
-      job.build(env, params, environment);
+      const built: unknown = job.build(env, params, environment);
+      if (built instanceof Promise) {
+        built.catch(() => {});
+        throw new UserError('JOB_DEFINITION', `job '${job.name}': build is an async function`, {
+          hint: 'build writes the graph and must be done when it returns. What it needs to wait for goes to the top of the module.',
+        });
+      }
       return env.streamGraph();
     },
   };

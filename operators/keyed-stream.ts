@@ -8,6 +8,7 @@ import type { BroadcastStream, DataStream } from './data-stream.ts';
 import { IntervalJoinedStreams } from './interval-joined-streams.ts';
 import { JoinedStreams } from './joined-streams.ts';
 import { builtPattern, type PatternOptions, type PatternOrBuild, PatternStream } from './pattern-stream.ts';
+import { checkProcessLogic } from './process/check-process-logic.ts';
 import type { ProcessDefinition } from './process/define-process.ts';
 import type { ProcessLogic } from './process/process-function.ts';
 import { ProcessOperator } from './process/process-operator.ts';
@@ -47,6 +48,7 @@ export class KeyedStream<T, K extends Key> {
     logic: ProcessDefinition<K, T, R> | (() => ProcessLogic<K, T, R>),
     options: OperatorOptions = {},
   ): DataStream<R> {
+    checkProcessLogic(logic);
     const isFactory = typeof logic === 'function';
     return this.stream.transform({
       kind: 'process',

@@ -1,3 +1,4 @@
+import { UserError } from '../engine/base/errors.ts';
 import type { StreamGraph } from '../engine/graph/stream-graph.ts';
 import type { Source, SourceSplit } from '../engine/task/source.ts';
 import { WatermarkStrategy } from '../engine/time/watermark-strategy.ts';
@@ -20,6 +21,22 @@ export class StreamExecutionEnvironment {
     watermarkStrategy: WatermarkStrategy<T>,
     options: Omit<OperatorOptions, 'name'> = {},
   ): DataStream<T> {
+    if (typeof name !== 'string') {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `fromSource(...): expected a name as second argument, found ${typeof name}`,
+        {
+          hint: "Write fromSource(source, 'name', strategy): in this order, unlike in Flink.",
+        },
+      );
+    }
+    if (typeof watermarkStrategy !== 'object' || watermarkStrategy === null) {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `source '${name}': expected a WatermarkStrategy as third argument, found ${typeof watermarkStrategy}`,
+        { hint: 'Give WatermarkStrategy.noWatermarks() when the job needs no event time.' },
+      );
+    }
     const port = this.#graph.addSource(source as unknown as Source<T, never>, watermarkStrategy, {
       name,
       parallelism: options.parallelism,

@@ -110,7 +110,7 @@ export class StreamGraphBuilder {
         });
       }
     } else {
-      this.#claimUid(uid, name);
+      this.#claimUid(uid, kind, name);
     }
     if (parallelism !== undefined && !(Number.isInteger(parallelism) && parallelism > 0)) {
       throw new UserError(
@@ -121,7 +121,7 @@ export class StreamGraphBuilder {
     return { nodeId: this.#nodes.length, name, uid, parallelism };
   }
 
-  #claimUid(uid: string, name: string): void {
+  #claimUid(uid: string, kind: string, name: string): void {
     if (typeof uid !== 'string' || uid.trim() === '') {
       throw new UserError(
         'JOB_DEFINITION',
@@ -130,11 +130,11 @@ export class StreamGraphBuilder {
     }
     const other = this.#nameByUid.get(uid);
     if (other !== undefined) {
-      throw new UserError('JOB_DEFINITION', `the uid '${uid}' is used twice: by '${other}' and by '${name}'`, {
-        hint: "Give each operator, source and sink a uid of its own. A source's uid is its name unless it is given one.",
+      throw new UserError('JOB_DEFINITION', `the uid '${uid}' is used twice: by ${other} and by ${kind} '${name}'`, {
+        hint: "Give each operator, source and sink a uid of its own. A source's uid is its name unless it is given one; that of print(label) is print-label.",
       });
     }
-    this.#nameByUid.set(uid, name);
+    this.#nameByUid.set(uid, `${kind} '${name}'`);
   }
 
   #add(node: StreamNode): number {

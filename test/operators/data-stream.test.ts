@@ -112,7 +112,7 @@ const mistakes: readonly [string, (stream: DataStream<Click>) => void, RegExp][]
     'one uid for two operators',
     (stream) =>
       void stream.map((click) => click, { uid: 'x', name: 'one' }).map((click) => click, { uid: 'x', name: 'two' }),
-    /uid 'x' is used twice: by 'one' and by 'two'/,
+    /uid 'x' is used twice: by map 'one' and by map 'two'/,
   ],
   [
     'state without keyBy',
