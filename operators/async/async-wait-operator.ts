@@ -251,12 +251,19 @@ export class AsyncWaitOperator<T, R> extends StreamOperator<R> {
         : new UserError(
             'USER_FUNCTION',
             `async function '${this.context.operatorName}' failed in attempt ${request.attempt} for the record ${describeRecord(request.value)}`,
-            { cause },
+            { cause, hint: this.#hintOf(request) },
           );
     this.#complete(request, []);
     this.context.mailbox.post(() => {
       throw failure;
     });
+  }
+
+  /** Why no further attempt was made, where the strategy would have allowed one. */
+  #hintOf({ attempt }: AsyncRequest<T, R>): string | undefined {
+    const { retry } = this.#settings;
+    if (retry === undefined || attempt >= retry.maxAttempts || !this.#isInputEnded) return undefined;
+    return 'The input has ended, and no attempt is repeated after that. For a result instead of a failure, return it and let ifResult of the retry strategy ask again.';
   }
 
   #complete(request: AsyncRequest<T, R>, results: readonly R[]): void {

@@ -288,6 +288,24 @@ test('the end of input: what waits for its next attempt gets it at once, as its 
   expect(await output(harness)).toEqual(['B']);
 });
 
+test('a failure after the end of input says why it was not tried again', async () => {
+  const fn = new Answers();
+  const retry = AsyncRetryStrategies.fixedDelay<string>({
+    maxAttempts: 3,
+    delay: '1s',
+    ifError: RetryPredicates.anyError,
+  });
+  const harness = await open({ fn, retry });
+  harness.processElement('a');
+  const end = harness.endInput();
+  fn.refuse('a', new Error('HTTP 500'));
+  await harness.settle();
+  await end;
+  expect(harness.takeFailures()).toMatchObject([
+    { message: expect.stringContaining('failed in attempt 1'), hint: expect.stringContaining('The input has ended') },
+  ]);
+});
+
 test('closing aborts what is under way; later answers are ignored', async () => {
   const fn = new Answers();
   const harness = await open({ fn });
