@@ -1,5 +1,7 @@
+import { createNodeEnvironment } from '../../../engine/base/environment-node.ts';
 import { ExternalError } from '../../../engine/base/errors.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
+import { openStorage } from '../../../state/storage/storage-url.ts';
 import type { CommittedFile } from './committed-file.ts';
 import { checkpointIdOf, MANIFEST_FOLDER, manifestPrefix } from './lake-layout.ts';
 
@@ -90,12 +92,13 @@ export interface ReadManifestsOptions {
  * What has been committed to a lake, by sink uid, then checkpoint: the only way to find its data, since files without a
  * manifest may be of an attempt that failed.
  *
- * @param storage opened at the sink's `path`.
+ * @param lake the sink's `path`, or a storage opened there.
  */
 export async function readManifests(
-  storage: ObjectStorage,
+  lake: string | ObjectStorage,
   options: ReadManifestsOptions = {},
 ): Promise<StoredManifest[]> {
+  const storage = typeof lake === 'string' ? await openStorage(createNodeEnvironment(), lake) : lake;
   const { sinkUid, afterCheckpointId = -Infinity } = options;
   const prefix = sinkUid === undefined ? `${MANIFEST_FOLDER}/` : manifestPrefix(sinkUid);
   const manifests: StoredManifest[] = [];

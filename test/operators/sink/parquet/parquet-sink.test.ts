@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createNodeEnvironment } from '../../../../engine/base/environment-node.ts';
 import { VirtualEnvironment } from '../../../../engine/base/environment-virtual.ts';
 import { ExternalError, UserError } from '../../../../engine/base/errors.ts';
 import { DELETE, INSERT } from '../../../../engine/task/row-kind.ts';
@@ -62,6 +66,21 @@ test('a checkpoint shows as one manifest that COPY can load', async () => {
       expect(await readManifests(lake, { sinkUid: 'lake' })).toEqual([]);
     })(),
   );
+});
+
+test('a lake is read by its path too', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-lake-'));
+  try {
+    const environment = createNodeEnvironment();
+    const sink = parquetSink({ path: folder, schema: Row });
+    const context = testCreateSinkContext({ environment, storage: new DirectoryStorage(environment, `${folder}/chk`) });
+    const writer = await sink.createWriter(context);
+    writer.write({ n: 1 }, 0, INSERT);
+    await (await sink.createCommitter!(context)).commit(3, await writer.prepareCommit(3));
+    expect((await readManifests(folder)).map(({ tidemark }) => tidemark.rows)).toEqual([1]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('an epoch without rows leaves nothing behind', async () => {
