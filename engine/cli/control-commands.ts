@@ -17,7 +17,7 @@ export function createControlCommands(print: (value: unknown, isJson: boolean) =
     command
       .option('--data <folder>', 'folder for local data that the job was started with', '.tidemark')
       .option('--json', 'print JSON');
-  const list = withData(new Command('list').description('Lists the jobs running on this machine.')).action(
+  const list = withData(new Command('list').description('Lists the jobs that run with the data folder.')).action(
     (options: Options) => {
       print(listJobs(options.data), options.json === true);
     },
@@ -135,7 +135,9 @@ async function call(
   const address = existsSync(file) ? readAddress(file) : undefined;
   if (address === undefined || !isAlive(address.pid)) {
     throw new UserError('NOT_FOUND', `no job '${job}' is running with the data folder ${options.data}`, {
-      hint: 'tidemark list shows what runs; --data must be the folder the job was started with.',
+      hint: /[/\\]|\.[cm]?[jt]s$/.test(job)
+        ? 'Give the name of the job, as defineJob has it, not its file.'
+        : 'tidemark list shows what runs; --data, there too, must be the folder the job was started with.',
     });
   }
   let response: Response;

@@ -107,6 +107,13 @@ test.each([
   expectToldOnce(command.output, message);
 });
 
+test('an order to a job that is named by its file says what is wanted', async () => {
+  const command = new CommandProcess(['savepoint', 'jobs/my-job.ts', inFolder('sp'), '--data', inFolder('none')]);
+  expect(await command.exitCode).toBe(EXIT_CODES.USAGE);
+  expect(command.output).toContain("no job 'jobs/my-job.ts' is running");
+  expect(command.output).toContain('Give the name of the job');
+});
+
 test('with --log-level debug the way to the error is shown', async () => {
   const command = new CommandProcess(['run', 'nothing.ts', '--log-level', 'debug']);
   expect(await command.exitCode).toBe(EXIT_CODES.USAGE);
