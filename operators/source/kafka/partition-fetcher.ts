@@ -10,7 +10,7 @@ import type { PartitionBuffer } from './partition-buffer.ts';
 
 /** Milliseconds that a broker may wait for data: how long a fetch without news lasts. */
 const FETCH_WAIT_MS = 250;
-/** The same while a partition that may soon have room again had to be left out of the fetch. */
+/** The same while a partition that may soon have room again, or is paused, had to be left out of the fetch. */
 const FETCH_WAIT_CROWDED_MS = 10;
 /** Bytes of a whole answer of one broker, at most. */
 const FETCH_BYTES_MAX = 16 * 1024 * 1024;
@@ -73,10 +73,10 @@ export class PartitionFetcher {
     const crowdedLeaders = new Set<number>();
     let isLeaderUnknown = false;
     for (const partition of this.#partitions.values()) {
-      if (partition.isPaused || partition.isFetched) continue;
+      if (partition.isFetched) continue;
       if (partition.leaderId < 0) {
         isLeaderUnknown = true;
-      } else if (partition.bufferedBytes >= settings.partitionBytesMax || freeBytes <= 0) {
+      } else if (partition.isPaused || partition.bufferedBytes >= settings.partitionBytesMax || freeBytes <= 0) {
         crowdedLeaders.add(partition.leaderId);
       } else {
         const wanted = wantedByLeader.get(partition.leaderId);

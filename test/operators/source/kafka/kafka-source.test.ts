@@ -157,6 +157,30 @@ test(
 );
 
 test(
+  'a partition that is paused for a moment does not wait for news of another one',
+  onKafka(async (fixture) => {
+    const count = 200;
+    for (let i = 0; i < count; i++) await fixture.write(0, [`${i}`.padEnd(1_000, '.')]);
+    const sole = await fixture.reader(fixture.source({ partitionBytes: 5_000 }));
+    const { clock, scheduler } = fixture.environment;
+    const startMs = clock.nowMs();
+    while (sole.emitted.length < count) {
+      const before = sole.emitted.length;
+      const status = sole.poll(3);
+      if (sole.emitted.length === before) {
+        if (status === 'empty') await sole.reader.available();
+        continue;
+      }
+      sole.reader.pauseOrResumeSplits!(['events-0'], []);
+      await scheduler.delay(1);
+      sole.reader.pauseOrResumeSplits!([], ['events-0']);
+    }
+    expect(clock.nowMs() - startMs).toBeLessThan(2_000);
+    await sole.reader.close();
+  }),
+);
+
+test(
   'fetching stops while the buffer is full, and goes on',
   onKafka(
     async (fixture) => {
