@@ -14,6 +14,9 @@ import type { Window } from './window/window.ts';
 import { MergingWindowAssigner, type WindowAssigner } from './window/window-assigner.ts';
 import type { WindowLogic } from './window/window-function.ts';
 
+/** What a call without options has: it is refused for what is missing. */
+const NO_OPTIONS = {} as WindowOptions<never>;
+
 /** For windows that keep their records: how a record is stored. */
 export interface WindowOptions<T> extends StatefulOperatorOptions {
   readonly schema: Schema<T>;
@@ -90,7 +93,7 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     windowFunctionOrOptions: WindowFunction<K, T, OUT, W> | WindowOptions<T>,
     options?: WindowOptions<T>,
   ): DataStream<OUT> {
-    const settled = options ?? (windowFunctionOrOptions as WindowOptions<T>);
+    const settled = options ?? (windowFunctionOrOptions as WindowOptions<T> | undefined) ?? NO_OPTIONS;
     const windowFunction =
       options === undefined ? undefined : (windowFunctionOrOptions as WindowFunction<K, T, OUT, W>);
     return this.#apply({ kind: 'reduce', schema: settled.schema, reduce }, windowFunction, settled, 'window-reduce');
@@ -136,17 +139,27 @@ export class WindowedStream<T, K extends Key, W extends Window> {
       options ?? (windowFunctionOrOptions as StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined });
     const windowFunction =
       options === undefined ? undefined : (windowFunctionOrOptions as WindowFunction<K, R, OUT, W>);
+    if (aggregate.accumulatorSchema === undefined) {
+      throw new UserError('JOB_DEFINITION', `window-aggregate '${settled?.uid}' has no schema for its accumulator`, {
+        hint: 'Give the aggregate function an accumulatorSchema: it is how the accumulator is stored.',
+      });
+    }
     const accumulation: WindowAccumulation<T, R> = {
       kind: 'aggregate',
       aggregate: aggregate as unknown as AggregateFunction<T, unknown, R>,
-      schema: settled.schema,
+      schema: settled?.schema,
     };
-    return this.#apply(accumulation, windowFunction, settled, 'window-aggregate');
+    return this.#apply(accumulation, windowFunction, settled ?? NO_OPTIONS, 'window-aggregate');
   }
 
   /** Keeps the records of a window and hands them all to a window function when it fires. */
   process<OUT>(windowFunction: WindowFunction<K, T, OUT, W>, options: WindowOptions<T>): DataStream<OUT> {
-    return this.#apply({ kind: 'list', schema: options.schema }, windowFunction, options, 'window-process');
+    return this.#apply(
+      { kind: 'list', schema: options?.schema },
+      windowFunction,
+      options ?? NO_OPTIONS,
+      'window-process',
+    );
   }
 
   #with(settings: Partial<WindowSettings<T, W>>): WindowedStream<T, K, W> {
@@ -169,9 +182,13 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     }
     const declaration = { assigner: this.#assigner, trigger, evictor, allowedLatenessMs, lateTag };
     if (accumulation.schema === undefined && (accumulation.kind !== 'aggregate' || evictor !== undefined)) {
-      throw new UserError('JOB_DEFINITION', `${kind} '${options.uid}' keeps records but has no schema for them`, {
-        hint: 'Pass { schema } with the schema of the records.',
-      });
+      throw new UserError(
+        'JOB_DEFINITION',
+        `${kind} ${options.uid === undefined ? '' : `'${options.uid}' `}keeps records but has no schema for them`,
+        {
+          hint: 'Pass { uid, schema } with the schema of the records.',
+        },
+      );
     }
     const createLogic = (): WindowLogic<K, E, OUT, W> | undefined =>
       typeof windowFunction === 'function' ? windowFunction() : windowFunction;

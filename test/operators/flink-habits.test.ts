@@ -4,8 +4,10 @@ import {
   collectionSource,
   type DataStream,
   defineJob,
+  defineWindowFunction,
   type JobSource,
   KeyedProcessFunction,
+  TumblingEventTimeWindows,
   WatermarkStrategy,
 } from '../../operators/index.ts';
 import { VirtualEnvironment } from '../../engine/base/environment-virtual.ts';
@@ -16,6 +18,11 @@ class Nothing extends KeyedProcessFunction<string, string, string> {
 
 const words = (env: Parameters<JobSource<{}>['build']>[0]): DataStream<string> =>
   env.fromSource(collectionSource(['a']), 'words', WatermarkStrategy.noWatermarks<string>());
+
+const windows = (env: Parameters<JobSource<{}>['build']>[0]) =>
+  words(env)
+    .keyBy((word) => word)
+    .window(TumblingEventTimeWindows.of('1m'));
 
 const habits: readonly [string, (env: Parameters<JobSource<{}>['build']>[0]) => unknown, RegExp, RegExp][] = [
   [
@@ -53,6 +60,27 @@ const habits: readonly [string, (env: Parameters<JobSource<{}>['build']>[0]) => 
         .process(Nothing as never, { uid: 'nothing' }),
     /found the class Nothing/,
     /\(\) => new Nothing\(\)/,
+  ],
+  [
+    'no options for a window that keeps records',
+    (env) => windows(env).process(defineWindowFunction({ process() {} }), undefined as never),
+    /window-process keeps records but has no schema/,
+    /\{ uid, schema \}/,
+  ],
+  [
+    'an aggregate without accumulatorSchema',
+    (env) =>
+      windows(env).aggregate(
+        {
+          createAccumulator: () => 0,
+          add: (n: number) => n + 1,
+          getResult: (n: number) => n,
+          merge: (a: number, b: number) => a + b,
+        } as never,
+        { uid: 'w' },
+      ),
+    /window-aggregate 'w' has no schema for its accumulator/,
+    /accumulatorSchema/,
   ],
   ['an async build', (env) => Promise.resolve(words(env).print()), /build is an async function/, /top of the module/],
   [
