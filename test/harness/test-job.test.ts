@@ -291,3 +291,30 @@ test('with a small cache state goes to the store and back; settle waits for it',
   expect(rows).toHaveLength(300);
   expect(new Set(rows.map((row) => row.clicks))).toEqual(new Set([20]));
 });
+
+test('a snapshot of state that does not fit its schema fails with that', async () => {
+  const half = defineProcess({
+    uid: 'halves',
+    state: { half: valueState(long()) },
+    processElement(n: number, { state }, out) {
+      state.half.update(n / 2);
+      out.collect(n);
+    },
+  });
+  const job = defineJob({
+    name: 'halves',
+    build(env) {
+      env
+        .fromSource(collectionSource<number>([]), 'numbers', WatermarkStrategy.noWatermarks<number>())
+        .keyBy((n) => n)
+        .process(half)
+        .sinkTo(collectSink(), { uid: 'out' });
+    },
+  });
+  const driver = await testJob(job);
+  driver.source<number>('numbers').push(1);
+  await expect(driver.snapshot()).rejects.toMatchObject({
+    code: 'RECORD',
+    cause: { message: "state 'half' of 'halves', key 1: expected long, found number 0.5" },
+  });
+});

@@ -185,7 +185,13 @@ export class JobDriver {
     this.run();
     const folder = `/snapshots/${this.#folderCount++}`;
     const target = new DirectoryStorage(this.environment, folder);
-    await this.environment.run(this.execution.savepoint(target));
+    try {
+      await this.environment.run(this.execution.savepoint(target));
+    } catch (error) {
+      // What ended the job tells more than that its savepoint was canceled.
+      if (this.execution.status.state === 'failed') await this.environment.run(this.execution.result);
+      throw error;
+    }
     this.#snapshot = { folder };
     return this.#snapshot;
   }
