@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Key } from '../../../state/keyed/key.ts';
 import {
   createKeyedStateBackend,
   type PagedKeyedStateBackend,
@@ -181,25 +182,30 @@ test('what has outlived its event time is dropped without being read', async () 
   expect((await open(files)).pageCount()).toBe(0);
 });
 
-test('keys of another type than those stored are refused with the first batch', async () => {
-  for (const [keys, isRefused] of [
-    [[1, 2], true],
-    [[7n], true],
-    [['k'], false],
-    [['new'], false],
-    [[1, 'other'], false],
-  ] as const) {
+test('keys of another type than those stored are refused, once there are enough of them to tell', async () => {
+  const strange = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  const cases: readonly (readonly [batches: readonly (readonly Key[])[], isRefused: boolean])[] = [
+    [[strange(100)], true],
+    [[strange(60), strange(40)], true],
+    [[strange(99)], false],
+    [[strange(99), ['other']], false],
+    [[['new'], strange(1000)], false],
+  ];
+  for (const [batches, isRefused] of cases) {
     const backend = await open(await oldState());
     backend.state(USER);
-    const prepare = (): unknown => backend.prepare(keys, 0, keys.length);
-    if (!isRefused) expect(prepare()).toBe(keys.length);
-    else
-      expect(prepare).toThrow(
-        expect.objectContaining({
-          code: 'STATE_INCOMPATIBLE',
-          message: `operator tested: its stored keys are of type string, the job's are of type ${typeof keys[0]}`,
-        }),
-      );
+    const last = batches.length - 1;
+    for (const [index, keys] of batches.entries()) {
+      const prepare = (): unknown => backend.prepare(keys, 0, keys.length);
+      if (!isRefused || index < last) expect(prepare()).toBe(keys.length);
+      else
+        expect(prepare).toThrow(
+          expect.objectContaining({
+            code: 'STATE_INCOMPATIBLE',
+            message: "operator tested: its stored keys are of type string, the job's are of type number",
+          }),
+        );
+    }
   }
 });
 
