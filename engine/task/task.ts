@@ -45,7 +45,7 @@ export class Task {
   readonly #watermarks: InputWatermarks;
   readonly #outputs: readonly ChannelOutput[];
   readonly #recordsPerPoll: number;
-  readonly #canHeadEmit = (): boolean => this.#haveOutputsRoom() && !this.#blocks.check(1);
+  readonly #canHeadEmit = (): boolean => !this.#hasFinished && this.#haveOutputsRoom() && !this.#blocks.check(1);
   /** Channels that have not ended, by input. */
   readonly #openChannelCounts: number[];
   #openInputCount: number;
@@ -144,9 +144,7 @@ export class Task {
 
   /** The same for a mail that emits: it waits until the outputs have room, and does not run after the task has finished. */
   postOutput(mail: () => void): void {
-    this.#mails.postOutput(() => {
-      if (!this.#hasFinished) mail();
-    });
+    this.#mails.postOutput(mail);
     this.#listener.onWake();
   }
 
@@ -166,8 +164,8 @@ export class Task {
   }
 
   /**
-   * Announces a checkpoint. A source, and a task that has finished, takes it at once; one that is ending at its end, since
-   * what its operators have emitted there must not come again; the others when the barriers have come to them.
+   * Announces a checkpoint. Sources and finished tasks take it at once, those that are ending at their end (what they emit
+   * there must not come again), the others when the barriers have come to them.
    */
   triggerCheckpoint(barrier: Barrier): void {
     this.post(() => {
@@ -178,8 +176,8 @@ export class Task {
 
   /** Ends the source where it is, as if it had been read to the end. */
   drainSource(): void {
-    if (this.source === undefined) return;
-    this.postToSource(() => this.source!.drain());
+    const { source } = this;
+    if (source !== undefined) this.postToSource(() => source.drain());
   }
 
   /** Does one piece of work. Returns whether there was any. */

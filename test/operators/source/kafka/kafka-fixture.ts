@@ -9,6 +9,17 @@ import type { KafkaSplit } from '../../../../operators/source/kafka/kafka-split.
 import { SimulatedKafka } from '../../../sim/kafka/simulated-kafka.ts';
 import { SourceRun, type SourceCheckpoint } from '../source-run.ts';
 
+/** Runs a test body under the virtual clock of a fixture. */
+export function onKafka(
+  body: (fixture: KafkaFixture) => Promise<void>,
+  options: ConstructorParameters<typeof KafkaFixture>[0] = {},
+): () => Promise<void> {
+  return async () => {
+    const fixture = new KafkaFixture(options);
+    await fixture.environment.run(body(fixture));
+  };
+}
+
 /** A simulated cluster with one topic, and sources on it. */
 export class KafkaFixture {
   readonly environment: VirtualEnvironment;
