@@ -83,6 +83,7 @@ export class Recovery {
         const recovered = await this.#createAttempt(manifest, claim, stateFiles);
         if (corruptIds.length > 0)
           logger.warn(`going on from checkpoint ${checkpointId}; results after it may be written to sinks again`);
+        else logger.info(`going on from checkpoint ${checkpointId}`, { completed: timeText(manifest.completedAtMs) });
         this.#store.forget(corruptIds);
         stateFiles.register(manifest);
         await this.#registerOlder(claim.candidates, checkpointId, stateFiles);
@@ -159,7 +160,11 @@ export class Recovery {
       this.#check(found, where),
     );
     try {
-      return await this.#createAttempt(manifest, claim, stateFiles);
+      const recovered = await this.#createAttempt(manifest, claim, stateFiles);
+      this.#options.environment.logger.info(`starting from the savepoint in ${fromSavepoint.description}`, {
+        completed: timeText(manifest.completedAtMs),
+      });
+      return recovered;
     } catch (error) {
       if (!(error instanceof CheckpointCorruptError)) throw error;
       throw new UserError('CHECKPOINT_CORRUPT', `the savepoint in ${fromSavepoint.description} is damaged`, {
@@ -229,4 +234,8 @@ export class Recovery {
     });
     return { running, commit: () => Promise.resolve(), restoredCheckpointId: manifest?.checkpointId, metrics };
   }
+}
+
+function timeText(timeMs: number): string {
+  return new Date(timeMs).toISOString();
 }
