@@ -43,24 +43,27 @@ export const twoStreamsJob: SimulatedJob = {
   sinkUids: ['rated', 'pairs', 'sessions', 'counts', 'whole'],
   build(env, sink) {
     const trades = readings(env, 'trades', { splitCount: 2, count: 220, recordsPerSecond: 1_800 });
-    const rates = readings(env, 'rates', { splitCount: 1, count: 120, recordsPerSecond: 800 }).process<Reading>(() => ({
+    const prices = readings(env, 'rates', { splitCount: 1, count: 120, recordsPerSecond: 800 });
+    const rates = prices.process<Reading>(() => ({
       processElement: (rate: Reading, _context, out: { collect(value: Reading, kind: 0 | 2 | 3): void }) =>
         out.collect(rate, rate.amount % 5 === 0 ? DELETE : rate.amount % 2 === 0 ? INSERT : UPDATE_AFTER),
     }));
-    const [tradesOf, ratesOf] = [trades.keyBy(({ user }) => user), rates.keyBy(({ user }) => user)];
+    const tradesOf = trades.keyBy(({ user }) => user);
+    const ratesOf = rates.keyBy(({ user }) => user);
+    const pricesOf = prices.keyBy(({ user }) => user);
     tradesOf
       .temporalJoin(ratesOf)
       .leftOuter()
       .map((trade, rate): Row => [trade.source, trade.n, rate?.n], { uid: 'rates-of-trades', ...schemas })
       .sinkTo(sink(), { uid: 'rated' });
     tradesOf
-      .join(ratesOf)
+      .join(pricesOf)
       .window(TumblingEventTimeWindows.of('1s'))
       .fullOuter()
       .apply((trade, rate): Row => [trade?.source, trade?.n, rate?.n], { uid: 'window-pairs', ...schemas })
       .sinkTo(sink(), { uid: 'pairs' });
     tradesOf
-      .coGroup(ratesOf)
+      .coGroup(pricesOf)
       .window(EventTimeSessionWindows.withGap('300ms'))
       .process(
         {
