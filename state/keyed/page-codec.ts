@@ -141,33 +141,32 @@ export class PageCodec {
       last = i;
     }
     writeVarint(writer, present);
-    for (let i = 0; i <= last; i++) {
-      if (slots[i] === undefined) continue;
-      writeVarint(writer, i);
-      if (i === last) {
-        this.#writeSlot(writer, page, i);
-      } else {
-        const lengthAt = writer.reserve(4);
-        this.#writeSlot(writer, page, i);
-        writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+    let i = 0;
+    try {
+      for (; i <= last; i++) {
+        const slot = slots[i];
+        if (slot === undefined) continue;
+        writeVarint(writer, i);
+        if (i === last) {
+          this.#codecs[i]!.write(writer, slot);
+        } else {
+          const lengthAt = writer.reserve(4);
+          this.#codecs[i]!.write(writer, slot);
+          writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+        }
       }
+    } catch (error) {
+      throw error instanceof RecordError ? this.#placed(error, page, i) : error;
     }
   }
 
-  #writeSlot(writer: ByteWriter, page: Page, index: number): void {
-    try {
-      this.#codecs[index]!.write(writer, page.slots[index]);
-    } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
-      const key =
-        page.key === PENDING_KEY
-          ? ''
-          : `, key ${typeof page.key === 'string' ? JSON.stringify(page.key) : String(page.key)}`;
-      throw new RecordError(
-        `state '${this.#descriptors[index]!.name}' of '${this.#operatorUid}'${key}: ${error.message}`,
-        { cause: error, hint: "What a function puts into state must fit the state's schema." },
-      );
-    }
+  /** Says where the value is that does not fit its schema. */
+  #placed(error: RecordError, { key }: Page, index: number): RecordError {
+    const atKey = key === PENDING_KEY ? '' : `, key ${typeof key === 'string' ? JSON.stringify(key) : String(key)}`;
+    return new RecordError(
+      `state '${this.#descriptors[index]!.name}' of '${this.#operatorUid}'${atKey}: ${error.message}`,
+      { cause: error, hint: "What a function puts into state must fit the state's schema." },
+    );
   }
 
   /** Fills a new page from the bytes at the reader's offset. */
