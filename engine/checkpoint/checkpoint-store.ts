@@ -93,8 +93,7 @@ export class CheckpointStore {
     const stored = await this.storage.get(this.#pointerKey());
     const newest = stored === undefined ? undefined : this.#parsePointer(stored.bytes).retained[0];
     if (newest === undefined) return undefined;
-    const where = this.storage.url(this.manifestKey(newest));
-    return { manifest: await this.#readManifest(newest), storage: this.storage, where };
+    return await this.#found(newest);
   }
 
   /** Leaves corrupt checkpoints out of the retained ones; takes effect with the next commit. */
@@ -127,9 +126,14 @@ export class CheckpointStore {
 
   /** Reads the manifest of a retained checkpoint. Throws CheckpointCorruptError when it is missing or does not parse. */
   async read(checkpointId: number): Promise<CheckpointManifest> {
+    return (await this.find(checkpointId)).manifest;
+  }
+
+  /** The same, with where it is. */
+  async find(checkpointId: number): Promise<FoundCheckpoint> {
     const retained = this.#retained.find((candidate) => candidate.checkpointId === checkpointId);
     assert(retained !== undefined, () => `checkpoint ${checkpointId} is not retained`);
-    return await this.#readManifest(retained);
+    return await this.#found(retained);
   }
 
   manifestKey({ checkpointId, attempt }: RetainedCheckpoint): string {
@@ -143,6 +147,11 @@ export class CheckpointStore {
 
   get #retained(): readonly RetainedCheckpoint[] {
     return this.#pointer?.retained ?? [];
+  }
+
+  async #found(retained: RetainedCheckpoint): Promise<FoundCheckpoint> {
+    const where = this.storage.url(this.manifestKey(retained));
+    return { manifest: await this.#readManifest(retained), storage: this.storage, where };
   }
 
   async #readManifest(retained: RetainedCheckpoint): Promise<CheckpointManifest> {

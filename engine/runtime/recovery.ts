@@ -53,13 +53,13 @@ export class Recovery {
 
   /** Calls back with the last complete checkpoint, whose files stay until it is done; with undefined when there is none. */
   async withNewestCheckpoint<T>(use: (found: FoundCheckpoint | undefined) => Promise<T>): Promise<T> {
-    const found = await this.#store.readNewest();
+    const [checkpointId] = this.#store.retained;
     const stateFiles = this.#stateFiles;
-    if (found === undefined || stateFiles === undefined) return await use(found);
-    const { checkpointId } = found.manifest;
+    if (checkpointId === undefined || stateFiles === undefined) return await use(undefined);
+    // Before anything is read: a newer checkpoint may take its place meanwhile.
     stateFiles.hold(checkpointId);
     try {
-      return await use(found);
+      return await use(await this.#store.find(checkpointId));
     } finally {
       await stateFiles.unhold(checkpointId);
     }

@@ -19,6 +19,9 @@ import {
 import { collectSink } from '../../../operators/sink/collect/collect-sink.ts';
 import { generatorSource } from '../../../operators/source/collection/generator-source.ts';
 import { type JobDriver, testJob } from '../../harness/test-job.ts';
+import { startVirtualJob } from '../../harness/virtual-job.ts';
+import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
+import { countJob } from './count-job.ts';
 
 interface Sale {
   readonly user: string;
@@ -200,4 +203,46 @@ test('what is not there is named; errors are the asker’s, the job goes on', as
   expect(driver.execution.status).toMatchObject({ state: 'running', restartCount: 0 });
   await driver.close();
   await expect(ask(driver, {})).rejects.toThrow('the job is canceled');
+});
+
+test('the last checkpoint is told while newer ones take its place and its files are deleted', async () => {
+  const { environment, execution } = startVirtualJob({
+    build: countJob(() => collectSink<string>(), { countPerSplit: 'unbounded', recordsPerSecond: 1000 }),
+    retainedCheckpoints: 1,
+    wrapStorage: (storage, { scheduler, random }) => {
+      const slow = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => {
+        return async (...args: A): Promise<R> => {
+          await new Promise<void>((resolve) => void scheduler.setTimer(random.next() * 20, resolve));
+          return await call(...args);
+        };
+      };
+      return {
+        description: storage.description,
+        url: (key) => storage.url(key),
+        put: slow((...args: Parameters<ObjectStorage['put']>) => storage.put(...args)),
+        delete: (keys) => storage.delete(keys),
+        list: (prefix) => storage.list(prefix),
+        get: slow((key: string) => storage.get(key)),
+        getRange: slow((...args: Parameters<ObjectStorage['getRange']>) => storage.getRange(...args)),
+      };
+    },
+  });
+  while (execution.status.state !== 'running') await environment.advance(10);
+  await environment.run(execution.triggerCheckpoint());
+  let isDone = false;
+  const replace = async (): Promise<void> => {
+    while (!isDone) await execution.triggerCheckpoint();
+  };
+  const askAll = async (): Promise<StateAnswer[]> => {
+    const answers: StateAnswer[] = [];
+    const query = { operatorUid: 'count', state: 'count', keys: [3], consistency: 'checkpoint' } as const;
+    for (let i = 0; i < 100; i++) answers.push(await execution.queryState(query));
+    return answers;
+  };
+  const asked = askAll().finally(() => (isDone = true));
+  const [answers] = await environment.run(Promise.all([asked, replace()]));
+  const ids = answers.map(({ checkpointId }) => checkpointId!);
+  expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+  expect(new Set(ids).size).toBeGreaterThan(10);
+  await environment.run(execution.cancel());
 });
