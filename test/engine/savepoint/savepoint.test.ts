@@ -329,10 +329,10 @@ test('what is read without declarations is read as the last job declared it, als
     subtasks: [{ subtaskIndex: 0, keyedFiles: files, operatorStates: [] }],
   };
   const savepoint = new Savepoint({ manifest: { operators: { users: snapshot } }, storage, where: '' } as never);
-  const visits: unknown[] = [];
+  const visits: (readonly [string, number])[] = [];
   for await (const { key, state } of savepoint.readKeyedState('users'))
-    visits.push([key, (state as unknown as { user: { visits: number } }).user.visits]);
-  expect(visits.toSorted()).toEqual([
+    visits.push([String(key), (state as unknown as { user: { visits: number } }).user.visits]);
+  expect(visits.toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
     ['of-0', 5],
     ['of-1', 0],
     ['of-2', 5],
