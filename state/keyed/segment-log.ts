@@ -25,11 +25,12 @@ export class SegmentLog {
     this.openHead();
   }
 
-  /** Makes an empty segment the head. */
-  openHead(): Segment {
+  /** Makes an empty segment the head, with room for `total` bytes, which is at most a quarter of the largest. */
+  openHead(total: number = 0): Segment {
     const old = this.head as Segment | undefined;
     // Small at first: a job of many small operators must not start with a megabyte each.
-    const wanted = Math.max(1 << 16, 2 ** Math.floor(Math.log2(Math.max(1, this.pool.byteLength / 8))));
+    const share = Math.max(1 << 16, 2 ** Math.floor(Math.log2(Math.max(1, this.pool.byteLength / 8))));
+    const wanted = total <= share ? share : 2 ** Math.ceil(Math.log2(total));
     const head = this.pool.create(Math.min(this.#segmentBytesMax, wanted));
     this.head = head;
     this.pointWriter();
@@ -54,7 +55,7 @@ export class SegmentLog {
       own.isSealed = true;
       return own;
     }
-    if (this.head.byteLength - this.head.used < total) this.openHead();
+    if (this.head.byteLength - this.head.used < total) this.openHead(total);
     return this.head;
   }
 

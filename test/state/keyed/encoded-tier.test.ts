@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ByteWriter } from '../../../engine/base/bytes.ts';
 import { BloomFilter } from '../../../state/keyed/bloom-filter.ts';
 import { EncodedTier } from '../../../state/keyed/encoded-tier.ts';
 import { hashOfKey } from '../../../state/keyed/key-image.ts';
@@ -55,6 +56,27 @@ test('pages larger than a segment come back whole', () => {
   tier.write(testCreatePage('after', 'small'), false);
   for (const size of [1000, 5000, 100_000, 3_000_000]) expect(read(tier, `k${size}`)).toBe('é'.repeat(size));
   expect(read(tier, 'after')).toBe('small');
+});
+
+test('pages larger than what segments begin with come back whole, written or restored', () => {
+  for (const bytesMax of [1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20]) {
+    const { tier } = testCreateTier(bytesMax);
+    const texts = new Map<string, string>();
+    const encoded = new ByteWriter(64);
+    const codec = new PageCodec('tested');
+    codec.declare({ kind: 'value', name: 'text', schema: string() });
+    void codec.currentFormat;
+    for (const [i, size] of [10, 66_000, 30_000, 100_000, 180_000, 250_000, 400_000, 10, 70_000].entries()) {
+      const text = String.fromCharCode(97 + i).repeat(size);
+      texts.set(`written-${i}`, text).set(`restored-${i}`, text);
+      tier.write(testCreatePage(`written-${i}`, text), false);
+      encoded.clear();
+      codec.write(encoded, testCreatePage('', text));
+      tier.image.set(`restored-${i}`);
+      tier.add(tier.image.groupHash % 128, encoded.buffer, 0, encoded.length, 0, 0);
+    }
+    for (const [key, text] of texts) expect(read(tier, key) === text, `${key}, ${bytesMax} bytes`).toBe(true);
+  }
 });
 
 test('over budget, everything is in memory or was spilled, and memory stays near the budget', () => {
