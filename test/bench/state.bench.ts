@@ -276,6 +276,7 @@ const CASES: Record<string, () => Promise<void>> = {
     store = await openRocksDbPageStore({ directory: join(path, 'store') });
     await counter(1_000_000, { decodedMb: 64, encodedMb: 16, decodedPagesMax: 10_000 });
     await store.close();
+    store = new HeapPageStore();
     rmSync(path, { recursive: true, force: true });
   },
   wideSpilled: () => counter(1_000_000, { decodedMb: 64, encodedMb: 16, decodedPagesMax: 10_000 }),
