@@ -14,6 +14,7 @@ import {
   string,
   WatermarkStrategy,
 } from '../../operators/index.ts';
+import { slowSink } from '../engine/runtime/slow-sink.ts';
 import { startVirtualJob } from '../harness/virtual-job.ts';
 
 const Row = record('Row', { key: string(), at: long(), id: string() });
@@ -171,8 +172,7 @@ async function run(given: Model): Promise<Outcome> {
         .map(pair, { uid: `join-${i}`, ...SCHEMAS });
     }
     const ids = joined.map((row) => row.id);
-    const out = collectSink<string>({ into: rows });
-    ids.sinkTo(given.isSinkSlow ? slow(out) : out, { uid: 'out' });
+    ids.sinkTo(given.isSinkSlow ? slowSink(30, { into: rows }) : collectSink({ into: rows }), { uid: 'out' });
   };
   const options: Partial<RuntimeOptions> = {
     parallelism: given.parallelism,
@@ -185,26 +185,6 @@ async function run(given: Model): Promise<Outcome> {
   const result = await job.environment.run(job.execution.result);
   expect(result.state).toBe('finished');
   return { rows: rows.values().sort(), excessMs };
-}
-
-/** Takes 30 ms over a batch, so that the job is held back. */
-function slow<T>(sink: ReturnType<typeof collectSink<T>>): ReturnType<typeof collectSink<T>> {
-  const createWriter = sink.createWriter.bind(sink);
-  sink.createWriter = (context) => {
-    const writer = createWriter(context);
-    let rest: Promise<void> | undefined;
-    return {
-      ...writer,
-      prepareCommit: (checkpointId) => writer.prepareCommit(checkpointId),
-      close: () => writer.close(),
-      write: (value, timestampMs, kind) => {
-        rest ??= context.environment.scheduler.delay(30).then(() => void (rest = undefined));
-        writer.write(value, timestampMs, kind);
-      },
-      blockedUntil: () => rest,
-    };
-  };
-  return sink;
 }
 
 test('joins of aligned sources end, with the rows of unaligned ones, and nobody reads further ahead than the drift', async () => {

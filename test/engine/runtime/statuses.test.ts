@@ -17,6 +17,7 @@ import {
 } from '../../../operators/index.ts';
 import { type GeneratorSplit, splitOf } from '../../../operators/source/collection/generator-split.ts';
 import { startVirtualJob, type VirtualJob } from '../../harness/virtual-job.ts';
+import { slowSink } from './slow-sink.ts';
 
 const Row = record('Row', { id: string(), at: long() });
 type Row = Infer<typeof Row>;
@@ -238,7 +239,7 @@ test('an assigner in mid-stream is not idle while what it emits has to wait', as
       slow
         .rebalance()
         .map((row) => row.id)
-        .sinkTo(blockedSink(), { uid: 'blocked' });
+        .sinkTo(slowSink<string>(2_000, { visibility: 'immediately' }), { uid: 'blocked' });
       return talking
         .union(slow)
         .keyBy(() => 'all')
@@ -250,24 +251,3 @@ test('an assigner in mid-stream is not idle while what it emits has to wait', as
   await job.environment.advance(21_000);
   expect(Math.max(...job.rows.values().map(Number))).toBeLessThan(600);
 });
-
-/** Takes a record every 2 s. */
-function blockedSink(): ReturnType<typeof collectSink<string>> {
-  const sink = collectSink<string>({ visibility: 'immediately' });
-  const createWriter = sink.createWriter.bind(sink);
-  sink.createWriter = (context) => {
-    const writer = createWriter(context);
-    let rest: Promise<void> | undefined;
-    return {
-      ...writer,
-      prepareCommit: (checkpointId) => writer.prepareCommit(checkpointId),
-      close: () => writer.close(),
-      write(value, timestampMs, kind) {
-        rest ??= context.environment.scheduler.delay(2_000).then(() => void (rest = undefined));
-        writer.write(value, timestampMs, kind);
-      },
-      blockedUntil: () => rest,
-    };
-  };
-  return sink;
-}

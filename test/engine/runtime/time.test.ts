@@ -4,6 +4,7 @@ import { boolean, defineProcess, valueState } from '../../../operators/index.ts'
 import { CollectedRows, collectSink } from '../../../operators/sink/collect/collect-sink.ts';
 import { startVirtualJob, type VirtualJob } from '../../harness/virtual-job.ts';
 import { numbers } from './count-job.ts';
+import { slowSink } from './slow-sink.ts';
 
 /** What a sink gets at once, with the time since the start at which it got it. */
 function timed(build: (env: StreamExecutionEnvironment, rows: CollectedRows<string>) => void, options: object = {}) {
@@ -98,7 +99,11 @@ function silentPartner(
     dueMs: (_split, index) => [0, 3_000][index] ?? 3_600_000,
     idleness,
   }).flatMap((n) => new Array<number>(n === 0 ? 1 : 6).fill(n));
-  if (isSlow) silent.rebalance().map(String).sinkTo(slowSink(), { uid: 'slow' });
+  if (isSlow)
+    silent
+      .rebalance()
+      .map(String)
+      .sinkTo(slowSink<string>(1000, { visibility: 'immediately' }), { uid: 'slow' });
   talking
     .union(silent)
     .keyBy(() => 'all')
@@ -110,27 +115,6 @@ function silentPartner(
       }),
     )
     .sinkTo(collectSink({ into: rows, visibility: 'immediately' }), { uid: 'out' });
-}
-
-/** Takes a batch a second. */
-function slowSink(): ReturnType<typeof collectSink<string>> {
-  const sink = collectSink<string>({ visibility: 'immediately' });
-  const createWriter = sink.createWriter.bind(sink);
-  sink.createWriter = (context) => {
-    const writer = createWriter(context);
-    let rest: Promise<void> | undefined;
-    return {
-      ...writer,
-      prepareCommit: (checkpointId) => writer.prepareCommit(checkpointId),
-      close: () => writer.close(),
-      write: (value, timestampMs, kind) => {
-        rest ??= context.environment.scheduler.delay(1000).then(() => void (rest = undefined));
-        writer.write(value, timestampMs, kind);
-      },
-      blockedUntil: () => rest,
-    };
-  };
-  return sink;
 }
 
 test('a silent source holds the watermark back until it counts as idle', async () => {
