@@ -4,14 +4,14 @@ import type { Key } from '../../state/keyed/key.ts';
 import { Output } from '../task/output.ts';
 import type { RecordBatch } from '../task/record-batch.ts';
 import type { RowKind } from '../task/row-kind.ts';
-import type { Channel } from './channel.ts';
+import type { OutputChannel } from './channel-ends.ts';
 import type { ControlElement } from './control-element.ts';
 
 /** The end of an edge that leaves the task: fills batches and hands them to channels. */
 export abstract class ChannelOutput extends Output<unknown> {
-  readonly channels: readonly Channel[];
+  readonly channels: readonly OutputChannel[];
 
-  constructor(channels: readonly Channel[]) {
+  constructor(channels: readonly OutputChannel[]) {
     super();
     this.channels = channels;
   }
@@ -35,17 +35,17 @@ type KeySelector = (value: unknown) => Key;
 
 /** All records to one channel; with a key selector the keys go along. */
 export class SingleChannelOutput extends ChannelOutput {
-  readonly #channel: Channel;
+  readonly #channel: OutputChannel;
   readonly #keySelector: KeySelector | undefined;
   readonly #targetName: string;
   #batch: RecordBatch;
 
   /** @param channels those that get control elements; default only `channel`. */
   constructor(
-    channel: Channel,
+    channel: OutputChannel,
     keySelector: KeySelector | undefined,
     targetName: string,
-    channels: readonly Channel[] = [channel],
+    channels: readonly OutputChannel[] = [channel],
   ) {
     super(channels);
     this.#channel = channel;
@@ -78,7 +78,7 @@ export class SingleChannelOutput extends ChannelOutput {
 abstract class RoutedOutput extends ChannelOutput {
   protected readonly batches: RecordBatch[];
 
-  constructor(channels: readonly Channel[]) {
+  constructor(channels: readonly OutputChannel[]) {
     super(channels);
     this.batches = channels.map((channel) => channel.acquire());
   }
@@ -111,7 +111,12 @@ export class HashOutput extends RoutedOutput {
   readonly #maxParallelism: number;
   readonly #targetName: string;
 
-  constructor(channels: readonly Channel[], keySelector: KeySelector, maxParallelism: number, targetName: string) {
+  constructor(
+    channels: readonly OutputChannel[],
+    keySelector: KeySelector,
+    maxParallelism: number,
+    targetName: string,
+  ) {
     super(channels);
     this.#keySelector = keySelector;
     this.#maxParallelism = maxParallelism;
@@ -132,7 +137,7 @@ export class HashOutput extends RoutedOutput {
 export class RebalanceOutput extends RoutedOutput {
   #next: number;
 
-  constructor(channels: readonly Channel[], start: number) {
+  constructor(channels: readonly OutputChannel[], start: number) {
     super(channels);
     this.#next = start % channels.length;
   }
@@ -149,7 +154,7 @@ export class SelectedOutput extends RoutedOutput {
   readonly #targetName: string;
 
   /** @param select an integer in [0, number of channels). */
-  constructor(channels: readonly Channel[], select: (value: unknown) => number, targetName: string) {
+  constructor(channels: readonly OutputChannel[], select: (value: unknown) => number, targetName: string) {
     super(channels);
     this.#select = select;
     this.#targetName = targetName;

@@ -1,7 +1,5 @@
 import { RecordBatch } from '../task/record-batch.ts';
-import type { ControlElement } from './control-element.ts';
-
-export type StreamElement = RecordBatch | ControlElement;
+import type { InputChannel, OutputChannel, StreamElement } from './channel-ends.ts';
 
 /** Full batches a channel holds before its producer is held back. Small on purpose: a barrier is never behind much data. */
 export const CHANNEL_BATCHES_MAX = 4;
@@ -14,7 +12,7 @@ const TAKEN_MAX = 64;
  * checked by the producer between its own batches, so one input batch that expands may overfill it; control elements
  * always fit.
  */
-export class Channel {
+export class Channel implements OutputChannel, InputChannel {
   readonly channelId: number;
   readonly #elements: StreamElement[] = [];
   #head = 0;

@@ -1,9 +1,9 @@
-import type { Channel, StreamElement } from '../exchange/channel.ts';
+import type { InputChannel, StreamElement } from '../exchange/channel-ends.ts';
 import type { BarrierAligner } from './barrier-aligner.ts';
 
 /** An input channel of a task, and which of the head's inputs it feeds. */
 export interface GateChannel {
-  readonly channel: Channel;
+  readonly channel: InputChannel;
   readonly inputIndex: number;
   /** Its records carry keys. On other channels of a keyed task (a broadcast) there is no current key. */
   readonly isKeyed: boolean;
