@@ -25,7 +25,10 @@ export abstract class FixedWindows extends WindowAssigner<unknown, TimeWindow> {
   readonly slideMs: number;
   readonly stagger: WindowStagger;
   readonly #offsetMs: number;
+  /** The windows of all times in [from, to). */
   #latest: readonly TimeWindow[] = [];
+  #latestFromMs = Number.NaN;
+  #latestToMs = Number.NaN;
 
   constructor({ sizeMs, slideMs, offsetMs, stagger }: FixedWindowsOptions) {
     super();
@@ -62,14 +65,21 @@ export abstract class FixedWindows extends WindowAssigner<unknown, TimeWindow> {
 
   /** The windows of a time, the latest first. */
   windowsAt(timeMs: number, context: WindowAssignerContext): readonly TimeWindow[] {
+    // Hot: most records have the windows of the one before them (test/bench/operators/windows.bench.ts).
+    if (timeMs >= this.#latestFromMs && timeMs < this.#latestToMs) return this.#latest;
     const { sizeMs, slideMs } = this;
     const lastStartMs = windowStartMs(timeMs, this.offsetMs(context), slideMs);
-    // Hot: most records have the windows of the one before them (test/bench/operators/windows.bench.ts).
     if (sizeMs === slideMs && this.#latest[0]?.startMs === lastStartMs) return this.#latest;
     const windows: TimeWindow[] = [];
-    for (let startMs = lastStartMs; startMs > timeMs - sizeMs; startMs -= slideMs)
-      windows.push(new TimeWindow(startMs, startMs + sizeMs));
+    let startMs = lastStartMs;
+    for (; startMs > timeMs - sizeMs; startMs -= slideMs) windows.push(new TimeWindow(startMs, startMs + sizeMs));
+    if (windows.length === 0) return windows;
     this.#latest = windows;
+    // Staggered windows are other ones in each subtask.
+    if (this.stagger !== 'aligned') return windows;
+    // From the end of the window before these, or the start of the last; until the next window starts, or the first one ends.
+    this.#latestFromMs = Math.max(lastStartMs, startMs + sizeMs);
+    this.#latestToMs = Math.min(lastStartMs + slideMs, startMs + slideMs + sizeMs);
     return windows;
   }
 

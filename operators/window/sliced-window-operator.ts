@@ -54,6 +54,12 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   #functionContext: OperatorWindowContext<TimeWindow> = undefined as never;
   #watermarks: OperatorListState<number> = undefined as never;
   #offsetMs = Number.NaN;
+  /** The slice of the latest record: [start, end); the first and the last window that hold it; when that one is gone. */
+  #currentMs = Number.NaN;
+  #currentEndMs = Number.NaN;
+  #currentFirstMs = Number.NaN;
+  #currentLastMs = Number.NaN;
+  #currentLateMs = Number.NaN;
   /** What had fired and been cleared before a restore, after which watermarks start anew; or before one fell. */
   #restoredWatermarkMs = -Infinity;
   #lastWatermarkMs = -Infinity;
@@ -99,16 +105,15 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     requireTimestamp(timestampMs);
     if (Number.isNaN(this.#offsetMs)) this.#offsetMs = this.#assigner.offsetMs(this.#assignerContext);
     const watermarkMs = this.context.timers.currentWatermarkMs();
-    // The last window that holds the record; with its slice it is the last that needs it.
-    const lastMs = windowStartMs(timestampMs, this.#offsetMs, this.#slideMs);
-    const lastEndMs = this.#endOf(lastMs);
-    if (Math.min(lastEndMs + this.#latenessMs, MAX_TIMESTAMP_MS) <= watermarkMs) {
+    // Most records lie in the slice of the one before them.
+    if (!(timestampMs >= this.#currentMs && timestampMs < this.#currentEndMs)) this.#enterSliceOf(timestampMs);
+    if (this.#currentLateMs <= watermarkMs) {
       this.#late.collect(value as T, timestampMs, kind);
       return;
     }
-    const sliceMs =
-      this.#sliceMs === this.#slideMs ? lastMs : windowStartMs(timestampMs, this.#offsetMs, this.#sliceMs);
-    let firstMs = this.#firstWindowMs(sliceMs, lastMs);
+    const sliceMs = this.#currentMs;
+    const lastMs = this.#currentLastMs;
+    let firstMs = this.#currentFirstMs;
     if (this.#endOf(firstMs) <= this.#restoredWatermarkMs) {
       firstMs = this.#reopen(value as T, firstMs, lastMs, watermarkMs);
       if (firstMs > lastMs) return;
@@ -151,6 +156,17 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     const accumulator = slices.value();
     slices.update(aggregate.add(accumulator === undefined ? aggregate.createAccumulator() : accumulator, value));
     return accumulator === undefined;
+  }
+
+  #enterSliceOf(timestampMs: number): void {
+    const lastMs = windowStartMs(timestampMs, this.#offsetMs, this.#slideMs);
+    const sliceMs =
+      this.#sliceMs === this.#slideMs ? lastMs : windowStartMs(timestampMs, this.#offsetMs, this.#sliceMs);
+    this.#currentMs = sliceMs;
+    this.#currentEndMs = sliceMs + this.#sliceMs;
+    this.#currentFirstMs = this.#firstWindowMs(sliceMs, lastMs);
+    this.#currentLastMs = lastMs;
+    this.#currentLateMs = Math.min(this.#endOf(lastMs) + this.#latenessMs, MAX_TIMESTAMP_MS);
   }
 
   /** The first window that holds a slice. */

@@ -29,14 +29,19 @@ export class OperatorAssignerContext implements WindowAssignerContext {
   }
 }
 
+const NO_NAMESPACES: readonly Namespace[] = [];
+
 /** A trigger's context; the operator moves it from window to window. */
 export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   readonly #timers: TimerService;
   readonly #states: NamespacedStates<StateSpecs>;
   #namespace: Namespace = 0;
   #mergedNamespaces: readonly Namespace[] = [];
+  /** Of the window entered; NaN in the other time domain, and when it has none. */
   #eventCleanupMs = Number.NaN;
   #processingCleanupMs = Number.NaN;
+  /** The clean-up timer was registered since the window was entered: with each record of it, and often twice. */
+  #isCleanupRegistered = false;
 
   constructor(context: OperatorContext, specs: StateSpecs | undefined) {
     this.#timers = context.timers;
@@ -44,7 +49,7 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   }
 
   /** @param mergedNamespaces the windows that merged into this one, for `onMerge`. */
-  enter(namespace: Namespace, mergedNamespaces: readonly Namespace[] = []): void {
+  enter(namespace: Namespace, mergedNamespaces: readonly Namespace[] = NO_NAMESPACES): void {
     this.#namespace = namespace;
     this.#mergedNamespaces = mergedNamespaces;
     this.#eventCleanupMs = Number.NaN;
@@ -53,10 +58,22 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   }
 
   /** The window's clean-up timer, which may be one of the trigger's as well, stays when the trigger deletes its own. */
-  keepCleanup(cleanupMs: number, isEventTime: boolean): void {
-    if (cleanupMs === MAX_TIMESTAMP_MS) return;
-    if (isEventTime) this.#eventCleanupMs = cleanupMs;
-    else this.#processingCleanupMs = cleanupMs;
+  enterWindow(namespace: Namespace, cleanupMs: number, isEventTime: boolean): void {
+    const keptMs = cleanupMs === MAX_TIMESTAMP_MS ? Number.NaN : cleanupMs;
+    this.#namespace = namespace;
+    this.#eventCleanupMs = isEventTime ? keptMs : Number.NaN;
+    this.#processingCleanupMs = isEventTime ? Number.NaN : keptMs;
+    this.#isCleanupRegistered = false;
+    this.#states.setNamespace(namespace);
+  }
+
+  /** Registers the clean-up timer of the window entered, if it has one. */
+  registerCleanup(): void {
+    if (this.#isCleanupRegistered) return;
+    const eventMs = this.#eventCleanupMs;
+    if (!Number.isNaN(eventMs)) this.#timers.registerEventTimeTimer(this.#namespace, eventMs);
+    const processingMs = this.#processingCleanupMs;
+    if (!Number.isNaN(processingMs)) this.#timers.registerProcessingTimeTimer(this.#namespace, processingMs);
   }
 
   get currentWatermarkMs(): number {
@@ -76,6 +93,10 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   }
 
   registerEventTimeTimer(timestampMs: number): void {
+    if (timestampMs === this.#eventCleanupMs) {
+      if (this.#isCleanupRegistered) return;
+      this.#isCleanupRegistered = true;
+    }
     this.#timers.registerEventTimeTimer(this.#namespace, timestampMs);
   }
 
@@ -84,6 +105,10 @@ export class OperatorTriggerContext implements OnMergeContext<StateSpecs> {
   }
 
   registerProcessingTimeTimer(timestampMs: number): void {
+    if (timestampMs === this.#processingCleanupMs) {
+      if (this.#isCleanupRegistered) return;
+      this.#isCleanupRegistered = true;
+    }
     this.#timers.registerProcessingTimeTimer(this.#namespace, timestampMs);
   }
 

@@ -3,7 +3,7 @@ import type { Counter } from '../../engine/base/metrics.ts';
 import type { OutputTag } from '../../engine/task/output-tag.ts';
 import type { RowKind } from '../../engine/task/row-kind.ts';
 import { StreamOperator } from '../../engine/task/stream-operator.ts';
-import { MAX_TIMESTAMP_MS, saturatingAdd } from '../../engine/time/timestamps.ts';
+import { saturatingAdd } from '../../engine/time/timestamps.ts';
 import type { Key, Namespace } from '../../state/keyed/key.ts';
 import type { NamespacedState } from '../../state/keyed/state.ts';
 import { TimestampedCollector } from '../process/collector.ts';
@@ -40,6 +40,7 @@ export interface WindowOperatorOptions<T, E, OUT, W extends Window> {
 export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<OUT> {
   override readonly takesRetractions = false;
   readonly #assigner: WindowAssigner<T, W>;
+  readonly #isEventTime: boolean;
   readonly #trigger: Trigger<T, W>;
   readonly #contents: WindowContents<T, E, W>;
   readonly #logic: WindowLogic<Key, E, OUT, W>;
@@ -56,6 +57,7 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
   constructor(options: WindowOperatorOptions<T, E, OUT, W>) {
     super();
     this.#assigner = options.assigner;
+    this.#isEventTime = options.assigner.isEventTime;
     this.#trigger = options.trigger;
     this.#contents = options.contents;
     this.#logic = options.logic;
@@ -86,7 +88,8 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
         const window = windows[i]!;
         if (this.#isLate(window)) continue;
         isSkipped = false;
-        this.#addTo(window, this.#assigner.namespaceOf(window), value as T, timestampMs);
+        const namespace = this.#assigner.namespaceOf(window);
+        this.#addTo(window, namespace, namespace, value as T, timestampMs);
       }
     } else {
       const set = inFlight.load();
@@ -97,7 +100,8 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
           continue;
         }
         isSkipped = false;
-        this.#addTo(actual, this.#assigner.namespaceOf(set.stateWindowOf(actual)!), value as T, timestampMs);
+        const stateNamespace = this.#assigner.namespaceOf(set.stateWindowOf(actual)!);
+        this.#addTo(actual, this.#assigner.namespaceOf(actual), stateNamespace, value as T, timestampMs);
       }
       inFlight.store(set);
     }
@@ -121,16 +125,12 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
     return this.#late.dropped;
   }
 
-  #addTo(window: W, stateNamespace: Namespace, value: T, timestampMs: number): void {
+  #addTo(window: W, namespace: Namespace, stateNamespace: Namespace, value: T, timestampMs: number): void {
     this.#contentsState.setNamespace(stateNamespace);
     this.#contents.add(value, timestampMs);
-    const cleanupMs = this.#cleanupTimeMs(window);
-    this.#triggerContext.enter(this.#assigner.namespaceOf(window));
-    this.#triggerContext.keepCleanup(cleanupMs, this.#assigner.isEventTime);
+    this.#triggerContext.enterWindow(namespace, this.#cleanupTimeMs(window), this.#isEventTime);
     this.#act(this.#trigger.onElement(value, timestampMs, window, this.#triggerContext), window);
-    if (cleanupMs === MAX_TIMESTAMP_MS) return;
-    if (this.#assigner.isEventTime) this.#triggerContext.registerEventTimeTimer(cleanupMs);
-    else this.#triggerContext.registerProcessingTimeTimer(cleanupMs);
+    this.#triggerContext.registerCleanup();
   }
 
   #onTimer(timestampMs: number, namespace: Namespace, isEventTime: boolean): void {
@@ -141,13 +141,12 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
     if (stateWindow === undefined) return;
     this.#contentsState.setNamespace(this.#assigner.namespaceOf(stateWindow));
     const cleanupMs = this.#cleanupTimeMs(window);
-    this.#triggerContext.enter(namespace);
-    this.#triggerContext.keepCleanup(cleanupMs, this.#assigner.isEventTime);
+    this.#triggerContext.enterWindow(namespace, cleanupMs, this.#isEventTime);
     const result = isEventTime
       ? this.#trigger.onEventTime(timestampMs, window, this.#triggerContext)
       : this.#trigger.onProcessingTime(timestampMs, window, this.#triggerContext);
     this.#act(result, window);
-    if (this.#assigner.isEventTime === isEventTime && timestampMs === cleanupMs) {
+    if (this.#isEventTime === isEventTime && timestampMs === cleanupMs) {
       this.#clear(window, namespace);
       set?.retire(window);
     }
@@ -178,7 +177,7 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
   }
 
   #merge({ target, sources, stateWindow, mergedStateWindows }: WindowMerge<W>): void {
-    if (this.#assigner.isEventTime && this.#isLate(target)) {
+    if (this.#isEventTime && this.#isLate(target)) {
       throw new UserError(
         'JOB_DEFINITION',
         `windows merged into one that ended before the watermark ${this.context.timers.currentWatermarkMs()}`,
@@ -194,7 +193,7 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
       this.#triggerContext.enter(namespaceOf(source));
       this.#trigger.clear(source, this.#triggerContext);
       const cleanupMs = this.#cleanupTimeMs(source);
-      if (this.#assigner.isEventTime) this.#triggerContext.deleteEventTimeTimer(cleanupMs);
+      if (this.#isEventTime) this.#triggerContext.deleteEventTimeTimer(cleanupMs);
       else this.#triggerContext.deleteProcessingTimeTimer(cleanupMs);
     }
     if (mergedStateWindows.length === 0) return;
@@ -203,19 +202,15 @@ export class WindowOperator<T, E, OUT, W extends Window> extends StreamOperator<
 
   /** The window is gone, its lateness included. */
   #isLate(window: W): boolean {
-    return this.#assigner.isEventTime && this.#cleanupTimeMs(window) <= this.context.timers.currentWatermarkMs();
+    return this.#isEventTime && this.#cleanupTimeMs(window) <= this.context.timers.currentWatermarkMs();
   }
 
   #isElementLate(timestampMs: number): boolean {
-    return (
-      this.#assigner.isEventTime && timestampMs + this.#allowedLatenessMs <= this.context.timers.currentWatermarkMs()
-    );
+    return this.#isEventTime && timestampMs + this.#allowedLatenessMs <= this.context.timers.currentWatermarkMs();
   }
 
   #cleanupTimeMs(window: W): number {
-    return this.#assigner.isEventTime
-      ? saturatingAdd(window.maxTimestampMs, this.#allowedLatenessMs)
-      : window.maxTimestampMs;
+    return this.#isEventTime ? saturatingAdd(window.maxTimestampMs, this.#allowedLatenessMs) : window.maxTimestampMs;
   }
 }
 

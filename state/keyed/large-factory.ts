@@ -55,9 +55,9 @@ export class LargeFactory {
     return Math.max(2, Math.ceil(this.#context.splitBytes / PARTS_PER_SPLIT / this.#averageBytes));
   }
 
-  /** Heap bytes that one more element adds, as far as known. */
+  /** Heap bytes that one more element adds, as far as known; an integer. */
   get elementHeapBytes(): number {
-    return 32 + 4 * this.#averageBytes;
+    return 32 + Math.ceil(4 * this.#averageBytes);
   }
 
   /** Splits a list of the current page off it. */
@@ -111,8 +111,14 @@ export function disposeContent(content: unknown): void {
 /** Calls `visit` for the large contents of a page. */
 export function forEachLarge(page: Page, visit: (content: LargeContent) => void): void {
   for (const slot of page.slots) {
-    if (isLarge(slot)) visit(slot);
-    else if (slot instanceof NamespaceMap) for (const content of slot.contents) if (isLarge(content)) visit(content);
+    if (isLarge(slot)) {
+      visit(slot);
+    } else if (slot instanceof NamespaceMap) {
+      for (let i = 0; i < slot.size; i++) {
+        const content = slot.contentAt(i);
+        if (isLarge(content)) visit(content);
+      }
+    }
   }
 }
 

@@ -266,7 +266,8 @@ export class PageCache {
     const page = this.#freePages.pop() ?? new Page(this.#emptySlots.slice());
     page.key = key;
     page.hash = hash;
-    page.byteEstimate = PAGE_OVERHEAD_BYTES + this.#encodedBytesAverage * HEAP_BYTES_PER_ENCODED_BYTE;
+    // An integer: V8 keeps fractions in an object of their own.
+    page.byteEstimate = PAGE_OVERHEAD_BYTES + Math.ceil(this.#encodedBytesAverage * HEAP_BYTES_PER_ENCODED_BYTE);
     page.pin = pin;
     this.decoded.pages.add(page);
     this.#faulted.push(page);

@@ -3,7 +3,8 @@ import { PageTimers } from './page-timers.ts';
 import { ExpiryClock } from './stamped.ts';
 
 /**
- * Everything one operator keeps for one key, decoded. One shape for all pages: every field is set here, in this order.
+ * Everything one operator keeps for one key, decoded. One shape for all pages: every field is set here, in this order, those
+ * first that every record uses.
  * Pages are used again for other keys: their old space does not become garbage that keeps younger garbage alive.
  */
 export class Page {
@@ -11,13 +12,17 @@ export class Page {
   hash = 0;
   /** One slot per declared state; undefined while the state is empty. What a slot holds is the state's `SlotCodec`'s business. */
   readonly slots: unknown[];
+  /** Number of the preparation that used it last. */
+  pin = 0;
+  /** Estimated bytes on the heap, an integer. */
+  byteEstimate = 0;
+  /** Differs from its encoded form. */
+  isDirty = false;
   eventTimers: PageTimers = PageTimers.NONE;
   processingTimers: PageTimers = PageTimers.NONE;
   /** Where the time index will look at this page next, for what expires; Infinity: nowhere. */
   eventExpiryAtMs: number = Infinity;
   processingExpiryAtMs: number = Infinity;
-  /** Differs from its encoded form. */
-  isDirty = false;
   /** Must stay in the decoded tier: its bytes are still to come from the store, or its timers are firing. */
   isHeld = false;
   /** An encoded form that is not empty exists in the encoded tier or the store. */
@@ -28,11 +33,8 @@ export class Page {
   isInCheckpoint = false;
   /** Epoch in which its last encoded form was written; 0 when there is none or it came from elsewhere. */
   encodedEpoch = 0;
-  /** Number of the preparation that used it last; and when it was queued. */
-  pin = 0;
+  /** Value of `pin` when it was queued. */
   queuedPin = 0;
-  /** Estimated bytes on the heap. */
-  byteEstimate = 0;
 
   constructor(slots: unknown[]) {
     this.slots = slots;

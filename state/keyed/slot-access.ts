@@ -93,9 +93,7 @@ export class NamespacedSlot implements SlotAccess {
         map = new NamespaceMap();
         page.slots[this.#index] = map;
       }
-      const sizeBefore = map.size;
-      map.set(this.#namespace, content);
-      if (map.size > sizeBefore) {
+      if (map.set(this.#namespace, content)) {
         page.byteEstimate += NEW_CONTENT_BYTES;
         this.#cursor.addedBytes += NEW_CONTENT_BYTES;
       }

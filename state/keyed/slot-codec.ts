@@ -299,10 +299,11 @@ export class SlotCodec {
       return;
     }
     const map = slot as NamespaceMap;
-    writeVarint(writer, map.size);
-    for (let i = 0; i < map.namespaces.length; i++) {
-      writeNamespace(writer, map.namespaces[i]!);
-      this.#content.write(writer, map.contents[i]);
+    const { size } = map;
+    writeVarint(writer, size);
+    for (let i = 0; i < size; i++) {
+      writeNamespace(writer, map.namespaceAt(i));
+      this.#content.write(writer, map.contentAt(i));
     }
   }
 
@@ -323,10 +324,11 @@ export class SlotCodec {
     const timeToLiveMs = this.ttl!.timeToLiveMs;
     if (!this.#isNamespaced) return this.#content.expire(slot, timeToLiveMs, clock);
     const map = slot as NamespaceMap;
-    for (let i = map.namespaces.length - 1; i >= 0; i--) {
-      const content = this.#content.expire(map.contents[i], timeToLiveMs, clock);
-      if (content === undefined) map.delete(map.namespaces[i]!);
-      else map.contents[i] = content;
+    for (let i = map.size - 1; i >= 0; i--) {
+      const namespace = map.namespaceAt(i);
+      const content = this.#content.expire(map.contentAt(i), timeToLiveMs, clock);
+      if (content === undefined) map.delete(namespace);
+      else map.set(namespace, content);
     }
     return map.size === 0 ? undefined : map;
   }
@@ -335,7 +337,8 @@ export class SlotCodec {
   firstStampMs(slot: unknown): number {
     if (!this.#isNamespaced) return this.#content.firstStampMs(slot);
     let first = Infinity;
-    for (const content of (slot as NamespaceMap).contents) first = Math.min(first, this.#content.firstStampMs(content));
+    const map = slot as NamespaceMap;
+    for (let i = 0; i < map.size; i++) first = Math.min(first, this.#content.firstStampMs(map.contentAt(i)));
     return first;
   }
 }

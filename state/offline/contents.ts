@@ -130,9 +130,9 @@ export class ContentConverter {
 /** Namespaces of which nothing is read are left out. */
 function byNamespace(slot: NamespaceMap, read: (content: unknown) => unknown): Map<Namespace, unknown> {
   const found = new Map<Namespace, unknown>();
-  for (const [i, namespace] of slot.namespaces.entries()) {
-    const content = read(slot.contents[i]);
-    if (content !== undefined) found.set(namespace, content);
+  for (let i = 0; i < slot.size; i++) {
+    const content = read(slot.contentAt(i));
+    if (content !== undefined) found.set(slot.namespaceAt(i), content);
   }
   return found;
 }
