@@ -98,8 +98,12 @@ export class ChainedOperator {
 
   processStatus(isIdle: boolean): void {
     const interceptor = this.operator.watermarkInterceptor;
-    if (interceptor !== undefined) interceptor.onStatus(isIdle);
-    else this.emitStatus(isIdle);
+    if (interceptor !== undefined) {
+      interceptor.onStatus(isIdle);
+      return;
+    }
+    this.operator.processStatus(isIdle);
+    this.emitStatus(isIdle);
   }
 
   emitWatermark(watermarkMs: number): void {

@@ -110,6 +110,9 @@ export abstract class StreamOperator<OUT> {
    */
   processWatermark(_watermarkMs: number): void {}
 
+  /** The inputs turned idle together, or active again: emit what must not be overtaken by the time of others. Forwarded after. */
+  processStatus(_isIdle: boolean): void {}
+
   /** The watermark to forward for an input watermark: operators that emit late rows hold it back. Not asked for MAX. */
   outputWatermark(inputWatermarkMs: number): number {
     return inputWatermarkMs;

@@ -314,8 +314,11 @@ export class OperatorHarness<OUT> {
   async #processPending(): Promise<void> {
     for (const control of this.#pending.splice(0)) {
       if ('watermarkMs' in control) await this.#processWatermark(control.watermarkMs);
-      else if (control.isIdle) this.#log.markIdle();
-      else this.#log.markActive();
+      else {
+        this.#operator.processStatus(control.isIdle);
+        if (control.isIdle) this.#log.markIdle();
+        else this.#log.markActive();
+      }
     }
   }
 
