@@ -8,6 +8,7 @@ import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { withoutFinishedSubtasks } from '../checkpoint/finished-subtasks.ts';
 import { NOTHING_TO_RESTORE, planSubtaskRestore, type SubtaskRestore } from '../checkpoint/restore-plan.ts';
 import { Channel } from '../exchange/channel.ts';
+import type { InputChannel, OutputChannel } from '../exchange/channel-ends.ts';
 import {
   BroadcastOutput,
   type ChannelOutput,
@@ -16,10 +17,10 @@ import {
   SelectedOutput,
   SingleChannelOutput,
 } from '../exchange/channel-output.ts';
-import type { ExecutionPlan, PlannedSubtask } from '../graph/execution-plan.ts';
+import type { ExecutionPlan, PlannedChannel, PlannedSubtask } from '../graph/execution-plan.ts';
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts';
 import { uidOf } from '../graph/node-uid.ts';
-import type { SinkNode, StreamNode } from '../graph/stream-graph.ts';
+import type { SinkNode, SourceNode, StreamNode } from '../graph/stream-graph.ts';
 import { keyOfUid } from '../graph/uid.ts';
 import { type ChainEdge, ChainedOperator } from '../task/operator-chain.ts';
 import { MemoryOperatorStateBackend } from '../task/operator-state-backend.ts';
@@ -38,7 +39,7 @@ import { UserError } from '../base/errors.ts';
 import { PausableClock } from '../time/pausable-clock.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 
-/** What is the same for all tasks of an attempt. */
+/** What is the same for all tasks of an attempt on one thread. */
 export interface AttemptContext {
   readonly environment: Environment;
   readonly metrics: MetricGroup;
@@ -56,9 +57,26 @@ export interface AttemptContext {
   readonly encodedBytesMax: number;
   readonly batchRecords: number;
   readonly listener: TaskListener;
-  createReader(uid: string, subtaskIndex: number, metrics: MetricGroup): SourceReader<unknown, SourceSplit>;
+  /** The channels to and from tasks of other threads; undefined when all tasks run here. */
+  readonly remote: RemoteChannels | undefined;
+  createReader(node: SourceNode, place: ReaderPlace): SourceReader<unknown, SourceSplit>;
   /** The group that a source is aligned in. */
   alignmentOf(nodeId: number): JoinedAlignment | undefined;
+}
+
+export interface ReaderPlace {
+  readonly subtaskIndex: number;
+  readonly parallelism: number;
+  readonly metrics: MetricGroup;
+}
+
+/** The part of a job that runs on this thread, and its channels to the others. */
+export interface RemoteChannels {
+  isHere(taskId: number): boolean;
+  /** The sending end of a channel to a task of another thread. */
+  output(channel: PlannedChannel): OutputChannel;
+  /** The receiving end of a channel from a task of another thread. */
+  input(channel: PlannedChannel): InputChannel;
 }
 
 /** A task with what its snapshots are made of. */
@@ -75,12 +93,15 @@ export interface BuiltOperator {
   readonly operatorState: MemoryOperatorStateBackend;
 }
 
-/** Builds the tasks of an attempt, restored but not yet opened. Reads state files: throws CheckpointCorruptError. */
+/** Builds the tasks of this thread, restored but not yet opened. Reads state files: throws CheckpointCorruptError. */
 export async function buildTasks(context: AttemptContext): Promise<BuiltTask[]> {
-  const channels = context.plan.channels.map(({ channelId }) => new Channel(channelId, context.batchRecords));
+  const channels = createChannels(context);
   const built: BuiltTask[] = [];
   try {
-    for (const subtask of context.plan.subtasks) built.push(await new TaskBuilder(context, channels, subtask).build());
+    for (const subtask of context.plan.subtasks) {
+      if (context.remote !== undefined && !context.remote.isHere(subtask.taskId)) continue;
+      built.push(await new TaskBuilder(context, channels, subtask).build());
+    }
   } catch (error) {
     for (const { task } of built) await task.keyedState?.close();
     throw error;
@@ -88,10 +109,36 @@ export async function buildTasks(context: AttemptContext): Promise<BuiltTask[]> 
   return built;
 }
 
+/** The ends that are on this thread, by channel id. */
+interface ChannelEnds {
+  readonly inputs: ReadonlyMap<number, InputChannel>;
+  readonly outputs: ReadonlyMap<number, OutputChannel>;
+}
+
+function createChannels({ plan, remote, batchRecords }: AttemptContext): ChannelEnds {
+  const inputs = new Map<number, InputChannel>();
+  const outputs = new Map<number, OutputChannel>();
+  for (const channel of plan.channels) {
+    const { channelId, sourceTaskId, targetTaskId } = channel;
+    const isSourceHere = remote === undefined || remote.isHere(sourceTaskId);
+    const isTargetHere = remote === undefined || remote.isHere(targetTaskId);
+    if (isSourceHere && isTargetHere) {
+      const local = new Channel(channelId, batchRecords);
+      inputs.set(channelId, local);
+      outputs.set(channelId, local);
+    } else if (isSourceHere) {
+      outputs.set(channelId, remote!.output(channel));
+    } else if (isTargetHere) {
+      inputs.set(channelId, remote!.input(channel));
+    }
+  }
+  return { inputs, outputs };
+}
+
 /** Builds one task: its chain from the last operator to the head, each wired to what follows it. */
 class TaskBuilder {
   readonly #context: AttemptContext;
-  readonly #channels: readonly Channel[];
+  readonly #channels: ChannelEnds;
   readonly #subtask: PlannedSubtask;
   readonly #vertex: JobVertex;
   readonly #outputs: ChannelOutput[] = [];
@@ -100,7 +147,7 @@ class TaskBuilder {
   readonly #activityClock: PausableClock;
   #task: Task | undefined;
 
-  constructor(context: AttemptContext, channels: readonly Channel[], subtask: PlannedSubtask) {
+  constructor(context: AttemptContext, channels: ChannelEnds, subtask: PlannedSubtask) {
     this.#context = context;
     this.#channels = channels;
     this.#subtask = subtask;
@@ -135,7 +182,7 @@ class TaskBuilder {
       inputs: plan.channels
         .filter((channel) => channel.targetTaskId === taskId)
         .map((channel) => ({
-          channel: this.#channels[channel.channelId]!,
+          channel: this.#channels.inputs.get(channel.channelId)!,
           inputIndex: channel.inputIndex,
           isKeyed: graph.edges[channel.edgeId]!.partitioning.kind === 'hash',
         })),
@@ -221,7 +268,11 @@ class TaskBuilder {
         return node.factory();
       case 'source':
         return new SourceOperator({
-          reader: this.#context.createReader(uidOf(node), this.#subtask.subtaskIndex, metrics),
+          reader: this.#context.createReader(node, {
+            subtaskIndex: this.#subtask.subtaskIndex,
+            parallelism: this.#vertex.parallelism,
+            metrics,
+          }),
           strategy: node.watermarkStrategy as WatermarkStrategy<unknown>,
           clock: this.#activityClock,
           recordsOut: metrics.counter('numRecordsOut'),
@@ -281,7 +332,7 @@ class TaskBuilder {
     const { graph, plan } = this.#context;
     const channels = plan.channels
       .filter((channel) => channel.edgeId === edge.edgeId && channel.sourceTaskId === this.#subtask.taskId)
-      .map((channel) => this.#channels[channel.channelId]!);
+      .map((channel) => this.#channels.outputs.get(channel.channelId)!);
     const targetName = graph.vertices[edge.targetVertexId]!.head.name;
     const { partitioning } = edge;
     const keySelector =

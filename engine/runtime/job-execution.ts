@@ -8,18 +8,13 @@ import { checkSavepointTarget } from '../checkpoint/savepoint.ts';
 import { createExecutionPlan, type ExecutionPlan } from '../graph/execution-plan.ts';
 import { createJobGraph, type JobGraph } from '../graph/job-graph.ts';
 import { TaskError } from '../task/task-error.ts';
-import { MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS } from '../time/timestamps.ts';
+import { MIN_TIMESTAMP_MS } from '../time/timestamps.ts';
 import { Recovery, type Recovered } from './recovery.ts';
 import { createRestartStrategy, type RestartStrategy } from './restart-strategy.ts';
 import type { RunningAttempt } from './running-attempt.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
-import {
-  type QueryableOperator,
-  queryableOperators,
-  queryState,
-  type StateAnswer,
-  type StateQuery,
-} from './state-query.ts';
+import { queryState, type StateAnswer, type StateQuery } from './state-query.ts';
+import type { QueryableOperator } from './state-read.ts';
 
 /** `finished`: all sources ended. `stopped`: on request, with a last checkpoint. `canceled`: on request, without. */
 export type JobState =
@@ -109,16 +104,13 @@ export class JobExecution {
   }
 
   get status(): JobStatus {
-    let watermarkMs = MAX_TIMESTAMP_MS;
-    const tasks = this.#running?.tasks ?? [];
-    for (const task of tasks) watermarkMs = Math.min(watermarkMs, task.watermarkMs);
     return {
       state: this.#state,
       attempt: this.#recovery.attempt,
       restartCount: this.#restartCount,
       lastFailure: this.#lastFailure,
       sourceRecordCount: this.attemptMetrics.sum('numRecordsOut'),
-      watermarkMs: tasks.length === 0 ? MIN_TIMESTAMP_MS : watermarkMs,
+      watermarkMs: this.#running?.watermarkMs ?? MIN_TIMESTAMP_MS,
       restoredCheckpointId: this.#recovered?.restoredCheckpointId,
       checkpoints: this.#statistics,
     };
@@ -154,7 +146,7 @@ export class JobExecution {
 
   /** What `queryState` can be asked for. @throws ExternalError when the job is not running. */
   queryableOperators(): readonly QueryableOperator[] {
-    return queryableOperators(this.#attemptInRun().tasks);
+    return this.#attemptInRun().operators.map(({ operator, name, states }) => ({ operator, name, states }));
   }
 
   /**
@@ -163,9 +155,10 @@ export class JobExecution {
    * @throws UserError NOT_FOUND for an unknown operator or state; ExternalError when the job is not running.
    */
   async queryState(query: StateQuery): Promise<StateAnswer> {
-    const { tasks } = this.#attemptInRun();
+    const attempt = this.#attemptInRun();
     return await queryState(query, {
-      tasks,
+      operators: attempt.operators,
+      hostOf: (taskId) => attempt.hostOf(taskId),
       plan: this.plan,
       maxParallelism: this.graph.maxParallelism,
       ended: this.#attemptEnd.promise,

@@ -7,12 +7,14 @@ import { checkRestorable, incompatibilityError } from '../checkpoint/compatibili
 import { importSavepoint, locateSavepoint, readSavepoint } from '../checkpoint/savepoint.ts';
 import { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
-import { createJobGraph } from '../graph/job-graph.ts';
+import { createJobGraph, type JobGraph } from '../graph/job-graph.ts';
 import { durationMs } from '../time/duration.ts';
 import { checkJobStates, unlessCorrupt } from './check-job-states.ts';
 import { commitPending } from './committers.ts';
-import { RunningAttempt } from './running-attempt.ts';
+import { LocalTaskHost } from './local-task-host.ts';
+import { type Hosts, RunningAttempt } from './running-attempt.ts';
 import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
+import type { TaskHostListener } from './task-host.ts';
 
 export interface Recovered {
   /** Restored, not yet started; undefined when the job was over already, but for `commit`. */
@@ -203,17 +205,16 @@ export class Recovery {
     stateFiles: StateFileRegistry,
   ): Promise<Recovered> {
     const options = this.#options;
-    const cacheBytes = options.cacheBytes ?? CACHE_BYTES_DEFAULT;
-    const decodedBytesMax = cacheBytes * (options.decodedCacheShare ?? DECODED_CACHE_SHARE_DEFAULT);
     const metrics = new MetricGroup({ attempt: String(claim.attempt) });
+    // Readers, writers and operators are made from the graph again, so that nothing of a failed attempt is shared.
+    const graph = createJobGraph(options.buildGraph(), options);
     const running = await RunningAttempt.create({
       environment: options.environment,
       metrics,
       jobName: options.jobName,
       shard: options.shard ?? '0',
       attempt: claim.attempt,
-      // Readers, writers and operators are made from the graph again, so that nothing of a failed attempt is shared.
-      graph: createJobGraph(options.buildGraph(), options),
+      graph,
       plan: this.#plan,
       manifest,
       checkpointStore: this.#store,
@@ -227,12 +228,40 @@ export class Recovery {
       statistics: this.#statistics,
       // Of a savepoint too the ids go on, so that no sink takes a commit for one that it knows.
       firstCheckpointId: Math.max(claim.lastCheckpointId, manifest?.checkpointId ?? 0) + 1,
-      pageStore: await options.openPageStore(claim.attempt),
-      decodedBytesMax,
-      encodedBytesMax: cacheBytes - decodedBytesMax,
-      batchRecords: options.batchRecords ?? 1024,
+      createHosts: (listener) => this.#createHosts({ graph, manifest, claim, metrics, listener }),
     });
     return { running, commit: () => Promise.resolve(), restoredCheckpointId: manifest?.checkpointId, metrics };
+  }
+
+  /** All tasks on this thread. */
+  async #createHosts(parts: {
+    readonly graph: JobGraph;
+    readonly manifest: CheckpointManifest | undefined;
+    readonly claim: Claim;
+    readonly metrics: MetricGroup;
+    readonly listener: TaskHostListener;
+  }): Promise<Hosts> {
+    const { environment, jobName, batchRecords, openPageStore, ...options } = this.#options;
+    const { graph, manifest, claim, metrics, listener } = parts;
+    const cacheBytes = options.cacheBytes ?? CACHE_BYTES_DEFAULT;
+    const decodedBytesMax = cacheBytes * (options.decodedCacheShare ?? DECODED_CACHE_SHARE_DEFAULT);
+    const host = await LocalTaskHost.create({
+      environment,
+      metrics,
+      jobName,
+      attempt: claim.attempt,
+      graph,
+      plan: this.#plan,
+      manifest,
+      storage: this.#store.storage,
+      storagePrefix: this.#store.prefix,
+      pageStore: await openPageStore(claim.attempt),
+      decodedBytesMax,
+      encodedBytesMax: cacheBytes - decodedBytesMax,
+      batchRecords: batchRecords ?? 1024,
+      listener,
+    });
+    return { hosts: [host], placement: this.#plan.subtasks.map(() => 0) };
   }
 }
 

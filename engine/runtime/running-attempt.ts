@@ -1,8 +1,6 @@
-import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/environment.ts';
 import type { MetricGroup } from '../base/metrics.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
-import type { PageStore } from '../../state/store/page-store.ts';
 import {
   CheckpointCoordinator,
   type CheckpointKind,
@@ -12,23 +10,19 @@ import {
 } from '../checkpoint/coordinator.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { CommitQueue } from '../checkpoint/commit-queue.ts';
-import { findFinishedVertices } from '../checkpoint/finished-subtasks.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { writeSavepoint } from '../checkpoint/savepoint.ts';
 import type { StateFileRegistry } from '../checkpoint/state-file-registry.ts';
-import type { Barrier } from '../exchange/control-element.ts';
 import type { ExecutionPlan } from '../graph/execution-plan.ts';
 import type { JobGraph } from '../graph/job-graph.ts';
 import { uidOf } from '../graph/node-uid.ts';
 import type { Committer } from '../task/sink.ts';
-import type { Task } from '../task/task.ts';
-import { TaskError } from '../task/task-error.ts';
-import { AlignmentCoordinator } from './alignment-coordinator.ts';
-import { buildTasks, type BuiltTask } from './attempt.ts';
+import type { Json } from '../task/source.ts';
+import { MAX_TIMESTAMP_MS } from '../time/timestamps.ts';
 import { createCommitters } from './committers.ts';
-import { Executor } from './executor.ts';
 import { SourceCoordinator } from './source-coordinator.ts';
-import { EpochLostError, snapshotTask } from './task-snapshot.ts';
+import type { HostedOperator } from './state-read.ts';
+import type { SnapshotOutcome, SourceEvent, TaskHost, TaskHostListener } from './task-host.ts';
 
 export interface AttemptOptions {
   readonly environment: Environment;
@@ -45,13 +39,20 @@ export interface AttemptOptions {
   readonly checkpointOptions: CheckpointOptions;
   readonly statistics: CheckpointStatistics;
   readonly firstCheckpointId: number;
-  readonly pageStore: PageStore;
-  readonly decodedBytesMax: number;
-  readonly encodedBytesMax: number;
-  readonly batchRecords: number;
+  /** Restores the tasks. Throws CheckpointCorruptError when a state file is torn; what has been made by then is closed. */
+  createHosts(listener: TaskHostListener): Promise<Hosts>;
 }
 
-/** One attempt of a job: its tasks, sources, sinks and coordinator, from restore to the end or the first failure. */
+export interface Hosts {
+  readonly hosts: readonly TaskHost[];
+  /** Index in `hosts`, by task id. */
+  readonly placement: readonly number[];
+}
+
+/**
+ * One attempt of a job, from restore to the end or the first failure: its split enumerators, committers and coordinator, and
+ * the hosts of its tasks.
+ */
 export class RunningAttempt {
   readonly attempt: number;
   /** Resolves when all tasks have finished; rejects with the first failure. */
@@ -59,13 +60,12 @@ export class RunningAttempt {
   /** Rejects with the first failure, also after the tasks have finished: while the last results are stored. */
   readonly failed: Promise<never>;
   readonly #options: AttemptOptions;
-  readonly #executor: Executor;
   readonly #sources = new Map<string, SourceCoordinator>();
-  readonly #alignment: AlignmentCoordinator;
   readonly #committers: Map<string, Committer>;
   readonly #commits: CommitQueue;
   readonly #coordinator: CheckpointCoordinator;
-  #built: readonly BuiltTask[] = [];
+  #hosts: readonly TaskHost[] = [];
+  #placement: readonly number[] = [];
   #finishedCount = 0;
   /** Tasks that are writing what a barrier has cut. */
   #snapshotCount = 0;
@@ -104,8 +104,6 @@ export class RunningAttempt {
       failed.reject(error);
     };
     const { environment } = options;
-    this.#executor = new Executor(environment);
-    this.#alignment = new AlignmentCoordinator(environment, options.graph.alignedSources, () => this.#executor.wake());
     const onFatal = (error: unknown): void => this.#reject(error);
     this.#commits = new CommitQueue({ environment, logger: environment.logger, committers, onFatal });
     this.#coordinator = new CheckpointCoordinator({
@@ -116,10 +114,10 @@ export class RunningAttempt {
       commits: this.#commits,
       participants: {
         taskIds: options.plan.subtasks.map((subtask) => subtask.taskId),
-        taskName: (taskId) => this.#built[taskId]!.task.name,
+        taskName: (taskId) => options.graph.vertices[options.plan.subtasks[taskId]!.vertexId]!.name,
         waitingFor: (taskId, checkpointId) => this.#waitingFor(taskId, checkpointId),
         trigger: (barrier) => {
-          for (const { task } of this.#built) task.triggerCheckpoint(barrier);
+          for (const host of this.#hosts) host.triggerCheckpoint(barrier);
         },
         isSnapshotting: () => this.#snapshotCount > 0,
         snapshotEnumerators: (checkpointId) =>
@@ -135,29 +133,38 @@ export class RunningAttempt {
     });
   }
 
-  get tasks(): readonly Task[] {
-    return this.#built.map(({ task }) => task);
+  /** Smallest watermark of all tasks. */
+  get watermarkMs(): number {
+    return this.#hosts.reduce((lowestMs, host) => Math.min(lowestMs, host.watermarkMs), MAX_TIMESTAMP_MS);
+  }
+
+  /** Those with keyed state, in the order of the graph. */
+  get operators(): readonly HostedOperator[] {
+    return this.#hosts.flatMap(({ operators }) => operators).sort((a, b) => a.taskId - b.taskId);
   }
 
   get hasFinished(): boolean {
-    return this.#finishedCount === this.#built.length;
+    return this.#finishedCount === this.#options.plan.subtasks.length;
+  }
+
+  hostOf(taskId: number): TaskHost {
+    return this.#hosts[this.#placement[taskId]!]!;
   }
 
   /** Commits what the restored checkpoint left uncommitted, opens the tasks, and runs until `close`. */
   async start(): Promise<void> {
     await createCommitters(this.#options, this.#committers);
     this.#commits.add(this.#options.manifest?.pendingCommits ?? []);
-    for (const { task } of this.#built) await task.open();
+    await Promise.all(this.#hosts.map((host) => host.open()));
     for (const source of this.#sources.values()) await source.start();
     if (this.#isClosed) return;
     this.#coordinator.start();
-    this.#alignment.start();
-    this.#executor.run(this.tasks).catch((error: unknown) => this.#reject(error));
+    for (const host of this.#hosts) host.start();
   }
 
   /** See `Executor.runUntilIdle`. Throws what the attempt has failed with. */
   runUntilIdle(): void {
-    if (this.#failure === undefined && !this.#isClosed) this.#executor.runUntilIdle();
+    if (this.#failure === undefined && !this.#isClosed) for (const host of this.#hosts) host.runUntilIdle();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
@@ -189,18 +196,16 @@ export class RunningAttempt {
 
   /** Ends all sources as if they had been read to the end: MAX watermark, windows fire, everything flows out. */
   drain(): void {
-    for (const { task } of this.#built) task.drainSource();
+    for (const host of this.#hosts) host.drainSources();
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#coordinator.stop();
-    this.#alignment.close();
     this.#commits.stop();
-    this.#executor.stop();
     const closers: Promise<unknown>[] = [];
-    for (const { task } of this.#built) closers.push(task.close());
+    for (const host of this.#hosts) closers.push(host.close());
     for (const source of this.#sources.values()) closers.push(source.close());
     for (const committer of this.#committers.values()) closers.push(committer.close());
     for (const result of await Promise.allSettled(closers)) {
@@ -210,76 +215,66 @@ export class RunningAttempt {
         });
       }
     }
-    await this.#options.pageStore.close();
   }
 
   async #build(): Promise<void> {
     const { graph, environment, manifest } = this.#options;
     const onFailure = (error: unknown): void => this.#reject(error);
     for (const vertex of graph.vertices) {
-      if (vertex.head.kind !== 'source') continue;
       const node = vertex.head;
+      if (node.kind !== 'source') continue;
       const uid = uidOf(node);
       this.#sources.set(
         uid,
-        new SourceCoordinator({ environment, vertex, node, restored: manifest?.operators[uid], onFailure }),
+        new SourceCoordinator({
+          environment,
+          vertex,
+          node,
+          restored: manifest?.operators[uid],
+          send: (subtaskIndex, event) => this.#sendToSource(vertex.vertexId, subtaskIndex, event),
+          onFailure,
+        }),
       );
     }
-    this.#built = await buildTasks({
-      ...this.#options,
-      storage: this.#options.checkpointStore.storage,
-      storagePrefix: this.#options.checkpointStore.prefix,
-      finishedVertexIds: findFinishedVertices(manifest, graph),
-      createReader: (uid, subtaskIndex, metrics) => this.#sources.get(uid)!.createReader(subtaskIndex, metrics),
-      alignmentOf: (nodeId) => this.#alignment.alignmentOf(nodeId),
-      listener: {
-        onWake: () => this.#executor.wake(),
-        onSnapshot: (task, barrier) => this.#onSnapshot(task, barrier),
-        onFinished: () => {
-          this.#finishedCount++;
-          if (this.hasFinished) this.#resolve();
-        },
-        onFailure: (_task, error) => this.#reject(error),
+    const { hosts, placement } = await this.#options.createHosts({
+      onSnapshotStarted: () => void this.#snapshotCount++,
+      onSnapshotEnded: (taskId, checkpointId, outcome) => this.#onSnapshotEnded(taskId, checkpointId, outcome),
+      onFinished: () => {
+        this.#finishedCount++;
+        if (this.hasFinished) this.#resolve();
       },
+      onFailure,
+      onSplitRequest: (uid, subtaskIndex) => this.#sources.get(uid)!.onSplitRequest(subtaskIndex),
+      onReaderEvent: (uid, subtaskIndex, event: Json) => this.#sources.get(uid)!.onReaderEvent(subtaskIndex, event),
     });
-    for (const { task, operators } of this.#built)
-      if (task.source !== undefined) this.#sources.get(operators[0]!.uid)!.connect(task);
+    this.#hosts = hosts;
+    this.#placement = placement;
   }
 
-  #onSnapshot(task: Task, barrier: Barrier): void {
-    const built = this.#built[task.taskId]!;
-    assert(built.task === task, () => `task ${task.taskId} is not of this attempt`);
-    this.#snapshotCount++;
-    const taken = snapshotTask(built, barrier, {
-      filePrefix: `${this.#options.checkpointStore.prefix}/state/${this.attempt}`,
-      maxParallelism: this.#options.graph.maxParallelism,
-    }).finally(() => void this.#snapshotCount--);
-    taken.then(
-      (acknowledgement) => this.#coordinator.acknowledge(task.taskId, barrier.checkpointId, acknowledgement),
-      (error: unknown) => {
-        if (error instanceof EpochLostError)
-          this.#reject(new TaskError(task.name, task.subtaskIndex, undefined, error.cause));
-        else this.#coordinator.decline(task.taskId, barrier.checkpointId, error);
-      },
-    );
+  #sendToSource(vertexId: number, subtaskIndex: number, event: SourceEvent): void {
+    const { taskId } = this.#options.plan.subtasks.find(
+      (subtask) => subtask.vertexId === vertexId && subtask.subtaskIndex === subtaskIndex,
+    )!;
+    this.hostOf(taskId).sendToSource(taskId, event);
+  }
+
+  #onSnapshotEnded(taskId: number, checkpointId: number, outcome: SnapshotOutcome | undefined): void {
+    this.#snapshotCount--;
+    if (outcome?.kind === 'acknowledged') this.#coordinator.acknowledge(taskId, checkpointId, outcome.acknowledgement);
+    else if (outcome?.kind === 'declined') this.#coordinator.decline(taskId, checkpointId, outcome.error);
   }
 
   #notifyComplete(checkpointId: number): void {
     for (const source of this.#sources.values()) source.notifyComplete(checkpointId);
-    for (const { task, operators } of this.#built) {
-      task.post(() => {
-        for (const { operator } of operators) operator.notifyCheckpointComplete(checkpointId);
-      });
-    }
+    for (const host of this.#hosts) host.notifyCheckpointComplete(checkpointId);
   }
 
   #waitingFor(taskId: number, checkpointId: number): string | undefined {
     const { plan, graph } = this.#options;
-    const waiting = this.#built[taskId]!.task.aligner.waitingFor;
-    if (waiting === undefined || waiting.checkpointId !== checkpointId) return undefined;
     const inputs = plan.channels.filter((channel) => channel.targetTaskId === taskId);
-    return waiting.channels
-      .map((index) => {
+    return this.hostOf(taskId)
+      .waitingFor(taskId, checkpointId)
+      ?.map((index) => {
         const source = plan.subtasks[inputs[index]!.sourceTaskId]!;
         return `'${graph.vertices[source.vertexId]!.name}' subtask ${source.subtaskIndex}`;
       })

@@ -3,19 +3,14 @@ import type { OperatorSnapshot } from '../checkpoint/manifest.ts';
 import type { JobVertex } from '../graph/job-graph.ts';
 import { uidOf } from '../graph/node-uid.ts';
 import type { SourceNode } from '../graph/stream-graph.ts';
-import type { MetricGroup } from '../base/metrics.ts';
-import type { Json, SourceReader, SourceSplit, SplitEnumerator } from '../task/source.ts';
-import type { SourceOperator } from '../task/source-operator.ts';
-import type { Task } from '../task/task.ts';
+import type { Json, SourceSplit, SplitEnumerator } from '../task/source.ts';
+import type { SourceEvent } from './task-host.ts';
 
-/** One source of an attempt: its enumerator, and the way between it and the readers, which goes by the tasks' mailboxes. */
+/** One source of an attempt: its enumerator, and the way between it and the readers, which goes by their hosts. */
 export class SourceCoordinator {
   readonly uid: string;
-  readonly #node: SourceNode;
   readonly #enumerator: SplitEnumerator<SourceSplit>;
-  readonly #tasks = new Map<number, Task>();
   readonly #parallelism: number;
-  readonly #environment: Environment;
   readonly #restored: OperatorSnapshot | undefined;
 
   constructor(options: {
@@ -23,10 +18,11 @@ export class SourceCoordinator {
     vertex: JobVertex;
     node: SourceNode;
     restored: OperatorSnapshot | undefined;
+    /** To the reader of a subtask; in order. */
+    send: (subtaskIndex: number, event: SourceEvent) => void;
     onFailure: (error: unknown) => void;
   }) {
-    this.#environment = options.environment;
-    this.#node = options.node;
+    const { send } = options;
     this.uid = uidOf(options.node);
     this.#parallelism = options.vertex.parallelism;
     this.#restored = options.restored;
@@ -35,29 +31,21 @@ export class SourceCoordinator {
         environment: options.environment,
         logger: options.environment.logger,
         parallelism: this.#parallelism,
-        assign: (subtaskIndex, splits) => this.#post(subtaskIndex, (source) => source.addSplits(splits)),
-        signalNoMoreSplits: (subtaskIndex) => this.#post(subtaskIndex, (source) => source.noMoreSplits()),
-        sendEvent: (subtaskIndex, event) => this.#post(subtaskIndex, ({ reader }) => reader.handleEvent?.(event)),
+        assign: (subtaskIndex, splits) => send(subtaskIndex, { kind: 'splits', splits }),
+        signalNoMoreSplits: (subtaskIndex) => send(subtaskIndex, { kind: 'no-more-splits' }),
+        sendEvent: (subtaskIndex, event) => send(subtaskIndex, { kind: 'event', event }),
         fail: options.onFailure,
       },
       options.restored?.enumerator,
     );
   }
 
-  createReader(subtaskIndex: number, metrics: MetricGroup): SourceReader<unknown, SourceSplit> {
-    return this.#node.source.createReader({
-      environment: this.#environment,
-      logger: this.#environment.logger,
-      metrics,
-      subtaskIndex,
-      parallelism: this.#parallelism,
-      requestSplit: () => this.#enumerator.handleSplitRequest(subtaskIndex),
-      sendEvent: (event) => this.#enumerator.handleEvent?.(subtaskIndex, event),
-    });
+  onSplitRequest(subtaskIndex: number): void {
+    this.#enumerator.handleSplitRequest(subtaskIndex);
   }
 
-  connect(task: Task): void {
-    this.#tasks.set(task.subtaskIndex, task);
+  onReaderEvent(subtaskIndex: number, event: Json): void {
+    this.#enumerator.handleEvent?.(subtaskIndex, event);
   }
 
   /** Finds the splits and hands them out; those of the restored checkpoint with their positions. */
@@ -81,10 +69,5 @@ export class SourceCoordinator {
 
   async close(): Promise<void> {
     await this.#enumerator.close();
-  }
-
-  #post(subtaskIndex: number, action: (source: SourceOperator) => void): void {
-    const task = this.#tasks.get(subtaskIndex)!;
-    task.postToSource(() => action(task.source!));
   }
 }
