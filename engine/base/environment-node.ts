@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { readSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as nodePath from 'node:path';
 import type { Environment, Scheduler } from './environment.ts';
 import { ExternalError } from './errors.ts';
-import type { FileEntry, FileSystem } from './file-system.ts';
+import type { FileEntry, FileSystem, OpenFile } from './file-system.ts';
 import { SILENT_LOGGER, type Logger } from './logger.ts';
 import { SeededRandom } from './random.ts';
 
@@ -54,6 +55,7 @@ const NODE_FILES: FileSystem = {
         await handle.close();
       }
     }),
+  openFile: (path) => translate(path, async () => new NodeFile(path, await fs.open(path, 'r'))),
   write: (path, bytes) =>
     translate(path, async () => {
       const handle = await fs.open(path, 'w');
@@ -91,6 +93,32 @@ const NODE_FILES: FileSystem = {
     }),
 };
 
+class NodeFile implements OpenFile {
+  readonly #path: string;
+  readonly #handle: fs.FileHandle;
+
+  constructor(path: string, handle: fs.FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  read(buffer: Buffer, at: number, length: number, offset: number): Promise<number> {
+    return translate(this.#path, async () => (await this.#handle.read(buffer, at, length, offset)).bytesRead);
+  }
+
+  readNow(buffer: Buffer, at: number, length: number, offset: number): number {
+    try {
+      return readSync(this.#handle.fd, buffer, at, length, offset);
+    } catch (error) {
+      throw translated(this.#path, error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
 async function listTree(root: string): Promise<FileEntry[]> {
   let entries;
   try {
@@ -115,24 +143,28 @@ async function translate<T>(path: string, operation: () => Promise<T>): Promise<
   try {
     return await operation();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT')
-      throw new ExternalError('NOT_FOUND', `no such file: ${path}`, { cause: error, retryable: false });
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new ExternalError('STORAGE_FULL', `no space left for ${path}`, {
-        cause: error,
-        hint: 'Free disk space or point the job at another volume; the job goes on from its last checkpoint.',
-      });
-    }
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EISDIR') {
-      throw new ExternalError('STORAGE', `cannot use ${path}: ${(error as Error).message}`, {
-        cause: error,
-        retryable: false,
-        hint: 'Give the job a folder that it may read and write.',
-      });
-    }
-    throw new ExternalError('STORAGE', `file operation failed on ${path}: ${(error as Error).message}`, {
+    throw translated(path, error);
+  }
+}
+
+function translated(path: string, error: unknown): ExternalError {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT')
+    return new ExternalError('NOT_FOUND', `no such file: ${path}`, { cause: error, retryable: false });
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new ExternalError('STORAGE_FULL', `no space left for ${path}`, {
       cause: error,
+      hint: 'Free disk space or point the job at another volume; the job goes on from its last checkpoint.',
     });
   }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EISDIR') {
+    return new ExternalError('STORAGE', `cannot use ${path}: ${(error as Error).message}`, {
+      cause: error,
+      retryable: false,
+      hint: 'Give the job a folder that it may read and write.',
+    });
+  }
+  return new ExternalError('STORAGE', `file operation failed on ${path}: ${(error as Error).message}`, {
+    cause: error,
+  });
 }

@@ -1,5 +1,5 @@
 import { ExternalError } from './errors.ts';
-import type { FileEntry, FileSystem } from './file-system.ts';
+import type { FileEntry, FileSystem, OpenFile } from './file-system.ts';
 
 interface MemoryFile {
   readonly bytes: Uint8Array;
@@ -21,6 +21,20 @@ export class MemoryFileSystem implements FileSystem {
 
   async readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
     return this.#get(path).bytes.slice(offset, offset + length);
+  }
+
+  async openFile(path: string): Promise<OpenFile> {
+    this.#get(path);
+    const readNow = (buffer: Buffer, at: number, length: number, offset: number): number => {
+      const bytes = this.#get(path).bytes.subarray(offset, offset + length);
+      buffer.set(bytes, at);
+      return bytes.length;
+    };
+    return {
+      readNow,
+      read: async (buffer, at, length, offset) => readNow(buffer, at, length, offset),
+      close: async () => {},
+    };
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {

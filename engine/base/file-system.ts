@@ -6,6 +6,8 @@ export interface FileSystem {
   read(path: string): Promise<Uint8Array>;
   /** Reads up to `length` bytes from `offset`; fewer at the end of the file. */
   readRange(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Opens a file that is read piece by piece into buffers of the caller. Absent: only `readRange`. */
+  openFile?(path: string): Promise<OpenFile>;
   /** Writes the whole file and makes it durable. Not atomic: pair it with `rename` or `link`. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Atomically replaces `to`. */
@@ -20,6 +22,15 @@ export interface FileSystem {
   /** All files below `path`, recursively, as paths relative to it, sorted by code unit. Empty for a missing folder. */
   list(path: string): Promise<FileEntry[]>;
   stat(path: string): Promise<FileEntry | undefined>;
+}
+
+/** A file open for reading. */
+export interface OpenFile {
+  /** Reads up to `length` bytes from `offset` to `buffer[at]` and what follows; fewer, down to 0, at the end of the file. */
+  read(buffer: Buffer, at: number, length: number, offset: number): Promise<number>;
+  /** The same at once: cheaper while the system has the bytes in memory, but the thread waits where it has not. */
+  readNow(buffer: Buffer, at: number, length: number, offset: number): number;
+  close(): Promise<void>;
 }
 
 export interface FileEntry {

@@ -23,6 +23,8 @@ export interface RecordDecoder<T> {
    * Decodes the records in `bytes[start, end)` in order. A record that is wrong goes to `output.reject`; the ones after it
    * are still read, as far as the format can find them.
    *
+   * The bytes are good during the call only: a record must not keep a view of them.
+   *
    * @param isEnd true when nothing follows: what is left at the end must be a whole record. Always true for a message.
    * @returns where the first record starts that is not complete yet: hand over the bytes from there again, with more
    * behind them. `end` when there is none.

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import * as nodePath from 'node:path';
 import type { Environment } from '../../engine/base/environment.ts';
 import { ExternalError, PreconditionFailedError } from '../../engine/base/errors.ts';
-import type { FileEntry, FileSystem } from '../../engine/base/file-system.ts';
+import type { FileEntry, FileSystem, OpenFile } from '../../engine/base/file-system.ts';
 import { GenerationLog, type Generation } from './generation-log.ts';
 import type { ObjectEntry, ObjectStorage, PutCondition, StoredObject } from './object-storage.ts';
 import { checkKey, compareKeys, RESERVED_FOLDER } from './storage-key.ts';
@@ -66,6 +66,12 @@ export class DirectoryStorage implements ObjectStorage {
     if (generation.content === undefined)
       throw new ExternalError('NOT_FOUND', `no such object: ${this.url(key)}`, { retryable: false });
     return generation.content.subarray(offset, offset + length);
+  }
+
+  async openFile(key: string): Promise<OpenFile | undefined> {
+    checkKey(key);
+    if ((await this.#generations.newest(key)) !== undefined) return undefined;
+    return this.#files.openFile?.(this.#path(key));
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<string> {

@@ -1,3 +1,5 @@
+import type { OpenFile } from '../../engine/base/file-system.ts';
+
 /**
  * Named immutable blobs with conditional puts: what checkpoints, the lake and staged sink data are written to.
  * Implemented by a directory, by S3 and, for virtual runs, by a directory in memory; one conformance suite for all.
@@ -14,6 +16,8 @@ export interface ObjectStorage {
   get(key: string): Promise<StoredObject | undefined>;
   /** Bytes [offset, offset + length) of an object; fewer at its end. Throws NOT_FOUND for a missing object. */
   getRange(key: string, offset: number, length: number): Promise<Uint8Array>;
+  /** An object that is a file of its own, to be read piece by piece; undefined when it is not. Throws NOT_FOUND. */
+  openFile?(key: string): Promise<OpenFile | undefined>;
   /**
    * Stores an object durably and atomically: a reader sees the old object or the new one, whole.
    *

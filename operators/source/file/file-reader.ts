@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
 import { ExternalError, type RecordError } from '../../../engine/base/errors.ts';
+import type { OpenFile } from '../../../engine/base/file-system.ts';
 import type { ReaderContext, ReaderStatus, SourceOutput, SourceReader } from '../../../engine/task/source.ts';
 import type { ObjectStorage } from '../../../state/storage/object-storage.ts';
 import { Availability } from '../base/availability.ts';
@@ -10,8 +11,17 @@ import type { FileSplit } from './file-split.ts';
 import { OpenSplit } from './open-split.ts';
 
 const FETCH_BYTES_DEFAULT = 1024 * 1024;
+/** Bytes of a file on disk that are read at once: few enough to stay in the processor's cache until they are decoded. */
+const READ_BYTES = 256 * 1024;
+/** A read that took longer than this, milliseconds, came from the disk and not from the system's memory. */
+const SLOW_READ_MS = 2;
+/** After a slow read so many pieces are fetched in the background before one is read at once again. */
+const FETCHES_AFTER_SLOW_READ = 16;
 
-/** Reads splits one after another, fetching the next piece of a file while the one before is decoded. */
+/**
+ * Reads splits one after another. Files that the system has in memory are read where they are decoded, into one buffer;
+ * all others in the background, the next piece while the one before is decoded.
+ */
 export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
   readonly #options: FileSourceOptions<T, E>;
   readonly #context: ReaderContext;
@@ -19,6 +29,12 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
   readonly #queue: FileSplit[] = [];
   #storage: ObjectStorage | undefined;
   #open: OpenSplit<T, E> | undefined;
+  /** The file of `open`, where it can be read piece by piece. */
+  #file: OpenFile | undefined;
+  #fileName: string | undefined;
+  #fetchBuffer: Buffer | undefined;
+  /** Pieces to be fetched in the background before one is read at once: the first ones of a file, and after a slow read. */
+  #fetchesLeft = 1;
   #isFetching = false;
   #hasAskedForSplit = false;
   #hasAllSplits = false;
@@ -64,7 +80,8 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
       if (this.#queue.length === 0 && !this.#hasAllSplits) this.#askForSplit();
       return 'more';
     }
-    this.#fetch(open);
+    if (state === 'empty' && this.#readNow(open)) return 'more';
+    if (this.#fetchesLeft > 0 || state === 'empty') this.#fetch(open);
     return state === 'more' ? 'more' : 'empty';
   }
 
@@ -93,6 +110,8 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    // A read that is under way ends by itself, and closes the file then.
+    if (!this.#isFetching) await this.#closeFile();
   }
 
   #openNext(output: SourceOutput<T | E>): OpenSplit<T, E> | undefined {
@@ -117,6 +136,20 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
     this.#context.requestSplit();
   }
 
+  /** Reads the next piece at once, where that takes no time. Returns false when it is to be fetched. */
+  #readNow(open: OpenSplit<T, E>): boolean {
+    const file = this.#file;
+    if (file === undefined || this.#fileName !== open.split.file) return false;
+    if (this.#isFetching || this.#fetchesLeft > 0 || !open.wantsBytes) return false;
+    const { clock } = this.#context.environment;
+    const startMs = clock.monotonicMs();
+    const offset = open.fetchOffset;
+    const byteCount = open.readNow(file, Math.min(this.#options.fetchBytes ?? READ_BYTES, READ_BYTES));
+    if (byteCount === 0 && offset < open.split.fileBytes) throw this.#missing(open.split.file);
+    if (clock.monotonicMs() - startMs > SLOW_READ_MS) this.#fetchesLeft = FETCHES_AFTER_SLOW_READ;
+    return true;
+  }
+
   /** Fetches what the split needs next, in the background. */
   #fetch(open: OpenSplit<T, E>): void {
     if (this.#isFetching || !open.wantsBytes) return;
@@ -125,7 +158,8 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
       .catch((error: Error) => void (this.#failure ??= error))
       .finally(() => {
         this.#isFetching = false;
-        if (!this.#isClosed) this.#availability.signal();
+        if (this.#isClosed) void this.#closeFile();
+        else this.#availability.signal();
       });
   }
 
@@ -138,14 +172,38 @@ export class FileReader<T, E> implements SourceReader<T | E, FileSplit> {
       open.addBytes(await this.#unpack(file, stored.bytes), true);
       return;
     }
+    if (this.#fileName !== file) {
+      await this.#closeFile();
+      this.#file = await storage.openFile?.(file);
+      this.#fileName = file;
+      this.#fetchesLeft = 1;
+    }
+    if (this.#fetchesLeft > 0) this.#fetchesLeft--;
     const offset = open.fetchOffset;
-    const bytes = await storage.getRange(
-      file,
-      offset,
-      Math.min(this.#options.fetchBytes ?? FETCH_BYTES_DEFAULT, fileBytes - offset),
-    );
+    const wanted = Math.min(this.#options.fetchBytes ?? FETCH_BYTES_DEFAULT, fileBytes - offset);
+    const bytes = await (this.#file === undefined
+      ? storage.getRange(file, offset, wanted)
+      : this.#readPiece(offset, wanted));
     if (bytes.length === 0 && offset < fileBytes) throw this.#missing(file);
     open.addBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset + bytes.length >= fileBytes);
+  }
+
+  async #readPiece(offset: number, wanted: number): Promise<Buffer> {
+    const byteCountMax = Math.min(wanted, READ_BYTES);
+    let buffer = this.#fetchBuffer;
+    if (buffer === undefined || buffer.length < byteCountMax) {
+      buffer = Buffer.allocUnsafeSlow(byteCountMax);
+      this.#fetchBuffer = buffer;
+    }
+    const byteCount = await this.#file!.read(buffer, 0, byteCountMax, offset);
+    return buffer.subarray(0, byteCount);
+  }
+
+  async #closeFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    this.#fileName = undefined;
+    await file?.close();
   }
 
   async #unpack(file: string, bytes: Uint8Array): Promise<Buffer> {

@@ -14,7 +14,7 @@ export interface FileSourceOptions<T, E = never> {
   readonly watch?: Duration | undefined;
   /** Files are read in pieces of about this size, side by side, where the format allows it. Default 64 MiB. */
   readonly splitBytes?: number | undefined;
-  /** Bytes of a file that are fetched at once, ahead of decoding. Default 1 MiB. */
+  /** Bytes of a file that are fetched at once, ahead of decoding. Default 1 MiB; of files on disk at most 256 KiB. */
   readonly fetchBytes?: number | undefined;
   /**
    * A record that cannot be decoded. `fail` (default) stops the job, naming the file and place; a function turns it into a

@@ -1,4 +1,5 @@
 import type { RecordError } from '../../../engine/base/errors.ts';
+import type { OpenFile } from '../../../engine/base/file-system.ts';
 import type { SplitOutput } from '../../../engine/task/source.ts';
 import { NO_TIMESTAMP } from '../../../engine/time/timestamps.ts';
 import { DecodeOutput, type RecordDecoder } from '../../format/decode-format.ts';
@@ -10,6 +11,8 @@ const WINDOW_BYTES = 64 * 1024;
 const READ_AHEAD_BYTES = 1024 * 1024;
 /** What a format may want to see before a record's start: a line feed, a sync marker of 16 bytes. */
 const LOOK_BACK_BYTES = 16;
+
+const BUFFER_STEP_BYTES = 64 * 1024;
 
 export interface OpenSplitOptions<T, E> {
   readonly split: FileSplit;
@@ -32,8 +35,9 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   readonly #output: SplitOutput<T | E>;
   readonly #isWhole: boolean;
   readonly #reject: OpenSplitOptions<T, E>['reject'];
-  /** Bytes [bufferOffset, bufferOffset + buffer.length) of the file. */
+  /** `buffer[0, filled)` are the bytes [bufferOffset, bufferOffset + filled) of the file. Filled again and again. */
   #buffer: Buffer = Buffer.alloc(0);
+  #filled = 0;
   #bufferOffset = 0;
   /** Index in the buffer up to which it has been decoded. */
   #at = 0;
@@ -65,30 +69,42 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   }
 
   get wantsBytes(): boolean {
-    return !this.#hasFileEnd && (this.#needsBytes || this.#buffer.length - this.#at < READ_AHEAD_BYTES);
+    return !this.#hasFileEnd && (this.#needsBytes || this.#filled - this.#at < READ_AHEAD_BYTES);
   }
 
   /** Where the next bytes are to be fetched from. */
   get fetchOffset(): number {
-    return this.#bufferOffset + this.#buffer.length;
+    return this.#bufferOffset + this.#filled;
   }
 
+  /** Adds bytes that stand at `fetchOffset`; they are copied, unless the file comes in one piece. */
   addBytes(bytes: Buffer, isFileEnd: boolean): void {
     if (this.#isWhole) {
       this.#buffer = bytes;
+      this.#filled = bytes.length;
       this.#bufferOffset = 0;
       this.#at = this.#isHeadRead ? this.#resumeOffset() : 0;
       this.#hasFileEnd = true;
       this.#needsBytes = false;
       return;
     }
-    const rest = this.#buffer.subarray(this.#at);
-    this.#bufferOffset += this.#at;
-    if (this.#limit >= 0) this.#limit -= this.#at;
-    this.#at = 0;
-    this.#buffer = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
-    this.#hasFileEnd = isFileEnd;
-    this.#needsBytes = false;
+    this.#makeRoom(bytes.length);
+    bytes.copy(this.#buffer, this.#filled);
+    this.#added(bytes.length, isFileEnd);
+  }
+
+  /**
+   * Reads up to `byteCountMax` bytes at `fetchOffset` straight into the buffer, waiting for them.
+   *
+   * @returns the number of bytes read.
+   */
+  readNow(file: OpenFile, byteCountMax: number): number {
+    const offset = this.fetchOffset;
+    const wanted = Math.min(byteCountMax, this.split.fileBytes - offset);
+    this.#makeRoom(wanted);
+    const byteCount = file.readNow(this.#buffer, this.#filled, wanted, offset);
+    this.#added(byteCount, offset + byteCount >= this.split.fileBytes);
+    return byteCount;
   }
 
   /** Hands out about `recordCountMax` records. `empty`: more bytes are needed. */
@@ -165,20 +181,41 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   /** Continues at a place of the file, dropping what is buffered of others. */
   #seek(offset: number): void {
     const index = offset - this.#bufferOffset;
-    if (index >= 0 && index <= this.#buffer.length) {
+    if (index >= 0 && index <= this.#filled) {
       this.#at = index;
       return;
     }
-    this.#buffer = Buffer.alloc(0);
+    this.#filled = 0;
     this.#bufferOffset = offset;
     this.#at = 0;
     this.#hasFileEnd = false;
   }
 
+  /** Drops the bytes that have been decoded where there is no room for more behind the others. */
+  #makeRoom(byteCount: number): void {
+    if (this.#filled + byteCount <= this.#buffer.length) return;
+    const at = this.#at;
+    const rest = this.#filled - at;
+    const isLargeEnough = rest + byteCount <= this.#buffer.length;
+    const buffer = isLargeEnough ? this.#buffer : Buffer.allocUnsafeSlow(roundUp(rest + byteCount));
+    this.#buffer.copy(buffer, 0, at, this.#filled);
+    this.#buffer = buffer;
+    this.#filled = rest;
+    this.#bufferOffset += at;
+    if (this.#limit >= 0) this.#limit -= at;
+    this.#at = 0;
+  }
+
+  #added(byteCount: number, isFileEnd: boolean): void {
+    this.#filled += byteCount;
+    this.#hasFileEnd = isFileEnd;
+    this.#needsBytes = false;
+  }
+
   #readHead(): boolean {
     if (this.#isHeadRead) return true;
-    if (this.#buffer.length === 0 && !this.#hasFileEnd) return this.#waitForBytes() === 'finished';
-    const headBytes = this.#decoder.readHead!(this.#buffer, this.#buffer.length, this.#hasFileEnd);
+    if (this.#filled === 0 && !this.#hasFileEnd) return this.#waitForBytes() === 'finished';
+    const headBytes = this.#decoder.readHead!(this.#buffer, this.#filled, this.#hasFileEnd);
     if (headBytes === undefined) return this.#waitForBytes() === 'finished';
     this.#isHeadRead = true;
     // A split that starts inside of the head finds the first record behind it by the head's own end.
@@ -190,10 +227,10 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   #findStart(): boolean {
     if (!this.#isAtStart) return true;
     const from = Math.max(this.#at, this.split.start - this.#bufferOffset);
-    const start = from > this.#buffer.length ? -1 : this.#decoder.findStart!(this.#buffer, from, this.#buffer.length);
+    const start = from > this.#filled ? -1 : this.#decoder.findStart!(this.#buffer, from, this.#filled);
     if (start < 0) {
       if (!this.#hasFileEnd) return this.#waitForBytes() === 'finished';
-      this.#at = this.#buffer.length;
+      this.#at = this.#filled;
     } else {
       this.#at = start;
     }
@@ -205,12 +242,10 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
   #decodableEnd(): number {
     if (this.#limit >= 0) return this.#limit;
     const endIndex = this.split.end - this.#bufferOffset;
-    if (this.#isWhole || this.split.end >= this.split.fileBytes || endIndex > this.#buffer.length)
-      return this.#buffer.length;
-    const limit =
-      endIndex <= this.#at ? this.#at : this.#decoder.findStart!(this.#buffer, endIndex, this.#buffer.length);
-    if (limit < 0 && !this.#hasFileEnd) return Math.max(this.#at, Math.min(endIndex, this.#buffer.length));
-    this.#limit = limit < 0 ? this.#buffer.length : limit;
+    if (this.#isWhole || this.split.end >= this.split.fileBytes || endIndex > this.#filled) return this.#filled;
+    const limit = endIndex <= this.#at ? this.#at : this.#decoder.findStart!(this.#buffer, endIndex, this.#filled);
+    if (limit < 0 && !this.#hasFileEnd) return Math.max(this.#at, Math.min(endIndex, this.#filled));
+    this.#limit = limit < 0 ? this.#filled : limit;
     return this.#limit;
   }
 
@@ -223,4 +258,9 @@ export class OpenSplit<T, E> extends DecodeOutput<T> {
     this.#needsBytes = true;
     return 'empty';
   }
+}
+
+/** Room for what is left of one piece and the whole next one. */
+function roundUp(byteCount: number): number {
+  return Math.ceil((byteCount * 1.25) / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES;
 }

@@ -28,6 +28,26 @@ export function objectStorageSuite(name: string, options: ObjectStorageSuiteOpti
       expect(storage.url('folder/object')).toContain('folder/object');
     });
 
+    test('an object that is a file is read piece by piece, now or later', async () => {
+      const storage = await options.create();
+      await storage.put('object', text('0123456789'));
+      const file = await storage.openFile?.('object');
+      if (file !== undefined) {
+        const buffer = Buffer.from('..........');
+        expect(file.readNow(buffer, 1, 3, 2)).toBe(3);
+        expect(await file.read(buffer, 5, 9, 8)).toBe(2);
+        expect(file.readNow(buffer, 0, 9, 10)).toBe(0);
+        expect(decode(buffer)).toBe('.234.89...');
+        await file.close();
+        await expect(storage.openFile!('missing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      }
+      // The file beside a log of swaps is not the object.
+      await storage.put('swapped', text('1'), { ifAbsent: true });
+      const { etag } = (await storage.get('swapped'))!;
+      await storage.put('swapped', text('2'), { ifMatch: etag });
+      expect(await storage.openFile?.('swapped')).toBeUndefined();
+    });
+
     test('an empty object exists', async () => {
       const storage = await options.create();
       await storage.put('empty', text(''));

@@ -47,8 +47,12 @@ const KINDS: readonly FileKind[] = [
   },
 ];
 
-async function folderOf(files: Readonly<Record<string, Buffer>>): Promise<VirtualEnvironment> {
+async function folderOf(
+  files: Readonly<Record<string, Buffer>>,
+  canOpenFiles: boolean = true,
+): Promise<VirtualEnvironment> {
   const environment = new VirtualEnvironment();
+  if (!canOpenFiles) Object.assign(environment.files, { openFile: undefined });
   for (const [name, bytes] of Object.entries(files)) await environment.files.write(`in/${name}`, bytes);
   return environment;
 }
@@ -65,11 +69,12 @@ for (const kind of KINDS) {
         fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: 1, max: 3 }),
         fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 4 }),
-        async (namesByFile, splitBytes, fetchBytes, parallelism, restoreAfter) => {
+        fc.boolean(),
+        async (namesByFile, splitBytes, fetchBytes, parallelism, restoreAfter, canOpenFiles) => {
           let nextId = 0;
           const rowsByFile = namesByFile.map((names) => names.map((text): Row => ({ id: nextId++, name: text })));
           const files = Object.fromEntries(rowsByFile.map((rows, i) => [`${i}.${kind.ending}`, kind.write(rows)]));
-          const environment = await folderOf(files);
+          const environment = await folderOf(files, canOpenFiles);
           const source = fileSource({ path: 'in', format: kind.format, splitBytes, fetchBytes });
           const rows: Row[] = [];
           let restore: SourceCheckpoint<FileSplit> | undefined;
