@@ -15,7 +15,9 @@ import { ProcessOperator } from './process/process-operator.ts';
 import { ReduceOperator } from './process/reduce-operator.ts';
 import { maxBy, maxOf, minBy, minOf, type NumericField, type OrderedField, sumOf } from './process/rolling.ts';
 import type { StateSpecs } from './process/state-spec.ts';
+import type { JoinType } from './join/outer-interval-join-operator.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+import { declareRegularJoin, type RegularJoinFunction, type RegularJoinOptions } from './updating/regular-join.ts';
 import { TemporalJoin } from './temporal-joined-streams.ts';
 import { cutByCount } from './window/count-windows.ts';
 import { GlobalWindows } from './window/global-windows.ts';
@@ -27,6 +29,9 @@ export interface ReduceOptions<T> extends StatefulOperatorOptions {
   /** How a record is stored. */
   readonly schema: Schema<T>;
 }
+
+/** For the type checker: rows of a stream can be stored as `S`. */
+type RowsFit<T, S> = T extends S ? unknown : { readonly 'the schema does not fit the rows of the stream': never };
 
 /** A stream whose records meet, by key, in one place: operators on it keep state and timers per key. */
 export class KeyedStream<T, K extends Key> {
@@ -109,6 +114,26 @@ export class KeyedStream<T, K extends Key> {
   /** Joins with the records of `other` that have the same key and share a window: `window(...)` says which. */
   join<R>(other: KeyedStream<R, K>): JoinedStreams<T, R, K> {
     return new JoinedStreams(this.stream, other.stream);
+  }
+
+  /**
+   * Joins with all rows of `other` that have the same key, whenever they came: two changelogs, whose result is one too. A
+   * regular join of SQL. State grows with the rows of both sides; `options` says what need not be kept.
+   *
+   *     bids
+   *       .keyBy((bid) => bid.auction)
+   *       .regularJoin(auctions.keyBy((auction) => auction.id), (bid, auction) => ({ ...bid, seller: auction.seller }), {
+   *         uid: 'bids-with-sellers',
+   *         left: { schema: Bid },
+   *         right: { schema: pick(Auction, ['id', 'seller']), unique: true, insertOnly: true },
+   *       })
+   */
+  regularJoin<R, LS, RS, OUT, Y extends JoinType = 'inner'>(
+    other: KeyedStream<R, K>,
+    join: RegularJoinFunction<LS, RS, OUT, Y>,
+    options: RegularJoinOptions<LS, RS, Y> & RowsFit<T, LS> & RowsFit<R, RS>,
+  ): DataStream<OUT> {
+    return this.stream.transform2(other.stream, declareRegularJoin(join, options));
   }
 
   /** Gives the records of a window of both streams, by key, to a function. */

@@ -104,7 +104,8 @@ export function aggregatingDescriptor<IN, ACC, OUT>(
   };
 }
 
-function stateTtl({ ttl }: StateSpecOptions): StateTtl | undefined {
+/** What time-to-live options say, for a state descriptor. @throws UserError CONFIGURATION for one that is not positive. */
+export function stateTtl({ ttl }: StateSpecOptions): StateTtl | undefined {
   if (ttl === undefined) return undefined;
   const isEventTime = 'eventTime' in ttl;
   const timeToLiveMs = durationMs(isEventTime ? ttl.eventTime : ttl.processingTime);

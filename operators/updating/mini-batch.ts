@@ -38,7 +38,8 @@ export function miniBatchSettings(uid: string, options: MiniBatchOptions): MiniB
  * What an operator holds back, by key. It leaves after so many records, after the latency, before a barrier, before a
  * watermark goes on and at the end: so nothing in it is state, and no row falls behind a watermark that it was in time for.
  *
- * The operator calls `flush` in `prepareSnapshotPreBarrier`, `processWatermark` and `finish`, and `close` in `close`.
+ * The operator calls `flush` in `prepareSnapshotPreBarrier`, `processWatermark`, `processStatus` and `finish`, and `close`
+ * in `close`.
  */
 export class MiniBatch<E> {
   readonly #settings: MiniBatchSettings;
@@ -48,10 +49,9 @@ export class MiniBatch<E> {
   #context: OperatorContext = undefined as never;
   #recordCount = 0;
   #timer: { cancel(): void } | undefined;
-  readonly #onDue = (): void => {
-    this.#timer = undefined;
-    this.flush();
-  };
+  /** When the first record came that is held. */
+  #startMs = 0;
+  readonly #flush = (): void => this.flush();
 
   constructor(settings: MiniBatchSettings, send: (key: Key, entry: E) => void) {
     this.#settings = settings;
@@ -80,8 +80,6 @@ export class MiniBatch<E> {
   flush(): void {
     if (this.#recordCount === 0) return;
     this.#recordCount = 0;
-    this.#timer?.cancel();
-    this.#timer = undefined;
     for (const [key, entry] of this.#entries) this.#send(key, entry);
     this.#entries.clear();
   }
@@ -89,12 +87,26 @@ export class MiniBatch<E> {
   /** Forgets what is held: the subtask has failed or ended. */
   close(): void {
     this.#timer?.cancel();
+    this.#timer = undefined;
     this.#entries.clear();
     this.#recordCount = 0;
   }
 
   #start(): void {
-    const { timers } = this.#context;
-    this.#timer = timers.schedule(timers.currentProcessingTimeMs() + this.#settings.latencyMs, this.#onDue);
+    this.#startMs = this.#context.timers.currentProcessingTimeMs();
+    // A timer that is still set for what has left looks again.
+    if (this.#timer === undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#timer = this.#context.timers.schedule(this.#startMs + this.#settings.latencyMs, () => this.#onTimer());
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    if (this.#recordCount === 0) return;
+    const { mailbox, timers } = this.#context;
+    if (this.#startMs + this.#settings.latencyMs > timers.currentProcessingTimeMs()) this.#schedule();
+    else mailbox.postOutput(this.#flush);
   }
 }
