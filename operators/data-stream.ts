@@ -206,6 +206,11 @@ export class DataStream<T> {
     return new DataStream(this.graph, [...this.ports, ...others.flatMap((other) => other.ports)]);
   }
 
+  /** The streams that `union` has made this one of; else this one. */
+  parts(): DataStream<T>[] {
+    return this.ports.map((port) => new DataStream(this.graph, [port]));
+  }
+
   /** A stream and a broadcast one, for a function with broadcast state. */
   connect<U>(other: BroadcastStream<U>): BroadcastConnectedStreams<T, U>;
   /** Two streams of different types for one operator with two inputs. */

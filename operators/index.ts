@@ -33,6 +33,10 @@ export { pick, record } from '../state/schema/record.ts';
 export { union } from '../state/schema/union.ts';
 export { withAliases, withDefault, withDoc } from '../state/schema/attributes.ts';
 
+export type { GroupAggregateFunction } from './aggregate/group-aggregate-function.ts';
+export type { GroupAggregateOptions } from './aggregate/group-aggregate-options.ts';
+export type { GroupResultFunction } from './aggregate/group-changes.ts';
+export type { MiniBatchOptions } from './updating/mini-batch.ts';
 export type { AsyncContext, AsyncFunction, AsyncInvoke } from './async/async-function.ts';
 export {
   AsyncRetryStrategies,

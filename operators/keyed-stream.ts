@@ -1,6 +1,10 @@
 import { UserError } from '../engine/base/errors.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
+import { declareGroupAggregate } from './aggregate/declare-group-aggregate.ts';
+import type { GroupAggregateFunction } from './aggregate/group-aggregate-function.ts';
+import type { GroupAggregateOptions } from './aggregate/group-aggregate-options.ts';
+import type { GroupResultFunction } from './aggregate/group-changes.ts';
 import { KeyedBroadcastConnectedStreams } from './broadcast-connected-streams.ts';
 import { CoGroupedStreams } from './co-grouped-streams.ts';
 import { KeyedConnectedStreams } from './connected-streams.ts';
@@ -76,6 +80,36 @@ export class KeyedStream<T, K extends Key> {
       isStateful: true,
       factory: () => new ReduceOperator(reduce, options.schema),
     });
+  }
+
+  /**
+   * Aggregates all records of a key, for good, and emits how the result changes: `+I` with a key's first one, then `-U`
+   * with the old and `+U` with the new one; `-D` when the last row of a key is taken back. A result that stays the same is
+   * not emitted (with `ttl` it is, to keep alive what follows).
+   *
+   *     bids.keyBy((bid) => bid.auction).aggregate(highestPrice, (auction, price) => ({ auction, price }), { uid: 'prices' })
+   *
+   * @throws UserError JOB_DEFINITION when the function lacks what the options need.
+   */
+  aggregate<ACC, R>(aggregate: GroupAggregateFunction<T, ACC, R>, options: GroupAggregateOptions): DataStream<R>;
+  /** The same. @param createRow makes the row of a result; pure. */
+  aggregate<ACC, R, OUT>(
+    aggregate: GroupAggregateFunction<T, ACC, R>,
+    createRow: GroupResultFunction<K, R, OUT>,
+    options: GroupAggregateOptions,
+  ): DataStream<OUT>;
+  aggregate<ACC, R, OUT>(
+    aggregate: GroupAggregateFunction<T, ACC, R>,
+    createRowOrOptions: GroupResultFunction<K, R, OUT> | GroupAggregateOptions,
+    options?: GroupAggregateOptions,
+  ): DataStream<OUT> {
+    const createRow = typeof createRowOrOptions === 'function' ? createRowOrOptions : undefined;
+    return declareGroupAggregate<T, ACC, R, OUT>(
+      this.stream,
+      aggregate,
+      createRow as GroupResultFunction<Key, R, OUT> | undefined,
+      options ?? (createRowOrOptions as GroupAggregateOptions),
+    );
   }
 
   /** The records of a key so far with a field added up, after every record; the other fields are those of the first one. */

@@ -96,6 +96,11 @@ export class StreamGraphBuilder {
     return this.#nodes[nodeId]!.name;
   }
 
+  /** Undefined: the job's. */
+  parallelismOf(nodeId: number): number | undefined {
+    return this.#nodes[nodeId]!.parallelism;
+  }
+
   build(): StreamGraph {
     return { nodes: [...this.#nodes], edges: [...this.#edges] };
   }

@@ -84,13 +84,32 @@ export class RescaledHarness<T, OUT> {
     for (const subtask of this.#subtasks) await subtask.setProcessingTime(nowMs);
   }
 
-  /** Takes a checkpoint and starts again from it. Watermarks restart at MIN. */
-  async restore(parallelism: number): Promise<void> {
+  async processWatermarkStatus(status: 'active' | 'idle'): Promise<void> {
+    for (const subtask of this.#subtasks) await subtask.processWatermarkStatus(status);
+  }
+
+  /** Runs the mails of all subtasks. */
+  async settle(): Promise<void> {
+    for (const subtask of this.#subtasks) await subtask.settle();
+  }
+
+  async endInput(): Promise<void> {
+    for (const subtask of this.#subtasks) await subtask.endInput();
+  }
+
+  /**
+   * Takes a checkpoint and starts again from it. Watermarks restart at MIN.
+   *
+   * @returns what the checkpoint made the subtasks emit, and what was not taken.
+   */
+  async restore(parallelism: number): Promise<RecordElement<OUT>[]> {
     const snapshots = [];
     for (const subtask of this.#subtasks) snapshots.push(await subtask.snapshot());
+    const records = this.takeRecords();
     await this.close();
     await this.open(parallelism);
     for (const subtask of this.#subtasks) await subtask.initializeState(repackageState(...snapshots));
+    return records;
   }
 
   /** Records subtask by subtask, and watermarks when the last subtask has come to them, as an operator behind sees them. */

@@ -1,0 +1,20 @@
+import type { TtlOptions } from '../process/state-spec.ts';
+import type { StatefulOperatorOptions } from '../stream-graph-builder.ts';
+import type { MiniBatchOptions } from '../updating/mini-batch.ts';
+
+export interface GroupAggregateOptions extends StatefulOperatorOptions {
+  /**
+   * `changelog`: an update is two rows, `-U` with the old result and `+U` with the new one. `upsert`: only `+U`, for sinks
+   * and operators that know a group by its key. Default `changelog`.
+   */
+  readonly emit?: 'changelog' | 'upsert' | undefined;
+  /** Folds the updates of a key for a while, and emits them as one. Default: every row is answered at once. */
+  readonly miniBatch?: MiniBatchOptions | undefined;
+  /**
+   * Aggregates in front of the shuffle too, so that a batch of a key crosses it as one partial result: for keys with many
+   * rows. Needs `miniBatch` and an aggregate function with `merge`. May be changed between runs. Default false.
+   */
+  readonly twoPhase?: boolean | undefined;
+  /** How long a group is kept that gets no rows. Default: for ever. */
+  readonly ttl?: TtlOptions | undefined;
+}
