@@ -31,8 +31,8 @@ interface AllocationNode {
   readonly children: readonly AllocationNode[];
 }
 
-/** What a thread does while it waits. */
-const IDLE_NAMES = new Set(['(idle)', '(program)']);
+/** What a thread does while it waits; `spawnSync` for a process of its own, which has a profile of its own. */
+const IDLE_NAMES = new Set(['(idle)', '(program)', 'spawnSync']);
 
 export function emptyTree(): CallNode {
   return { name: 'all', place: '', self: 0, total: 0, children: new Map() };
