@@ -27,7 +27,7 @@ const execution = JobExecution.start({
     const env = new StreamExecutionEnvironment();
     env
       .fromSource(
-        kafkaSource<JsonEvent>({ brokers: brokers!, topic: topic!, format: json(JsonEvent), bounded: true }),
+        kafkaSource<JsonEvent>({ brokers: brokers!, topic: topic!, format: json(JsonEvent) }),
         'events',
         WatermarkStrategy.forBoundedOutOfOrderness<JsonEvent>('30s').withTimestamp(
           (event) => event.impression?.ts ?? event.click?.event_timestamp ?? 0,
@@ -47,8 +47,8 @@ const execution = JobExecution.start({
   cacheBytes,
   restart: { kind: 'none' },
 });
-// Everything has been read and the watermark of the last record has passed: a last checkpoint commits the rest. State
-// whose expiry lies behind the end of the input is left as it is: the stream would go on.
+// When everything has been read, a last checkpoint commits the rest. State whose expiry lies behind the end of the input
+// is left as it is: the stream would go on.
 const read = Promise.withResolvers<void>();
 const poll = (): void => {
   const { state, sourceRecordCount } = execution.status;
