@@ -29,7 +29,7 @@ class ReadGenerator {
   generate<T>(plan: ReadPlan): ((reader: ByteReader) => T) | undefined {
     const code = this.#code;
     code.line('const B = reader.buffer, V = reader.view, end = reader.end, start = reader.offset;');
-    code.line('let p = start, n = 0;');
+    code.line('let p = start, n = 0, h = 0;');
     code.line('try {');
     const value = this.#read(plan);
     code.line(`if (p > end) ${GIVE_UP}`);
@@ -42,6 +42,7 @@ class ReadGenerator {
         return interpretRead(reader, plan);
       },
       readLong,
+      wide,
       readString,
       readBytes,
       bytesToDecimal,
@@ -71,7 +72,7 @@ class ReadGenerator {
         return this.#call('bytesToDecimal(readBytes(reader, n))');
       case 'enumeration': {
         const value = code.name('v');
-        this.#long();
+        this.#shortLong();
         code.line(`const ${value} = ${code.constant(plan.symbols)}[n]; if (${value} === undefined) ${GIVE_UP}`);
         return value;
       }
@@ -238,7 +239,7 @@ class ReadGenerator {
     const code = this.#code;
     const count = code.name('c');
     code.line('for (;;) {');
-    this.#long();
+    this.#shortLong();
     code.line(`let ${count} = n; if (${count} === 0) break; if (${count} < 0) {`);
     this.#length();
     if (canSkip) code.line('p += n; continue; }');
@@ -251,14 +252,31 @@ class ReadGenerator {
 
   /** Leaves a number in `n`. */
   #long(): void {
-    this.#code.line(
-      'n = B[p++]; if (n < 128) n = (n >>> 1) ^ -(n & 1); else { reader.offset = p - 1; n = readLong(reader); p = reader.offset; }',
-    );
+    const zigzag = 'n = (n >>> 1) ^ -(n & 1);';
+    const slow = (byteCount: number): string =>
+      `{ reader.offset = p - ${byteCount}; n = readLong(reader); p = reader.offset; }`;
+    // Hot: up to four bytes fit 31 bits. What a site has never seen costs nothing there, so each has its own copy.
+    this.#code.line(`n = B[p++]; if (n < 128) ${zigzag} else {`);
+    this.#code.line(`n = n & 127 | (B[p] & 127) << 7; if (B[p++] < 128) ${zigzag} else {`);
+    this.#code.line(`n |= (B[p] & 127) << 14; if (B[p++] < 128) ${zigzag} else {`);
+    this.#code.line(`n |= (B[p] & 127) << 21; if (B[p++] < 128) ${zigzag} else {`);
+    // Up to seven: no more than 49 bits, so the number is safe.
+    this.#code.line('h = B[p] & 127; if (B[p++] < 128) n = wide(h, n); else {');
+    this.#code.line('h |= (B[p] & 127) << 7; if (B[p++] < 128) n = wide(h, n); else {');
+    this.#code.line(`h |= (B[p] & 127) << 14; if (B[p++] < 128) n = wide(h, n); else ${slow(7)}`);
+    this.#code.line('} } } } } }');
+  }
+
+  /** Leaves a length in `n`, which is nearly always short. */
+  #shortLong(): void {
+    this.#code.line('n = B[p++]; if (n < 128) n = (n >>> 1) ^ -(n & 1);');
+    this.#code.line('else if (B[p] < 128) { n = n & 127 | B[p++] << 7; n = (n >>> 1) ^ -(n & 1); }');
+    this.#code.line('else { reader.offset = p - 1; n = readLong(reader); p = reader.offset; }');
   }
 
   /** Leaves a length in `n` that lies inside of the bytes. */
   #length(): void {
-    this.#long();
+    this.#shortLong();
     this.#code.line(`if (n < 0 || n > end - p) ${GIVE_UP}`);
   }
 
@@ -280,6 +298,12 @@ class ReadGenerator {
     this.#code.line(`reader.offset = p; const ${value} = ${expression}; p = reader.offset;`);
     return value;
   }
+}
+
+/** The zigzag number of `high` and 28 bits below. */
+function wide(high: number, low: number): number {
+  const magnitude = high * 0x800_0000 + (low >>> 1);
+  return (low & 1) === 0 ? magnitude : -1 - magnitude;
 }
 
 function convertNumber(expression: string, plan: ScalarPlan): string {
