@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   STATE_CLOSED: 'state was used after it was closed',
   CANCELED: 'the operation was canceled',
   USER_FUNCTION: 'a function of the job threw',
+  WORKER_LOST: 'a worker thread of the job ended without being asked to',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

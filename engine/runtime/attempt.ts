@@ -7,8 +7,6 @@ import type { PageStore } from '../../state/store/page-store.ts';
 import type { CheckpointManifest } from '../checkpoint/manifest.ts';
 import { withoutFinishedSubtasks } from '../checkpoint/finished-subtasks.ts';
 import { NOTHING_TO_RESTORE, planSubtaskRestore, type SubtaskRestore } from '../checkpoint/restore-plan.ts';
-import { Channel } from '../exchange/channel.ts';
-import type { InputChannel, OutputChannel } from '../exchange/channel-ends.ts';
 import {
   BroadcastOutput,
   type ChannelOutput,
@@ -17,7 +15,7 @@ import {
   SelectedOutput,
   SingleChannelOutput,
 } from '../exchange/channel-output.ts';
-import type { ExecutionPlan, PlannedChannel, PlannedSubtask } from '../graph/execution-plan.ts';
+import type { ExecutionPlan, PlannedSubtask } from '../graph/execution-plan.ts';
 import type { JobEdge, JobGraph, JobVertex } from '../graph/job-graph.ts';
 import { uidOf } from '../graph/node-uid.ts';
 import type { SinkNode, SourceNode, StreamNode } from '../graph/stream-graph.ts';
@@ -38,6 +36,7 @@ import { TaskTimerService } from '../task/task-timer-service.ts';
 import { UserError } from '../base/errors.ts';
 import { PausableClock } from '../time/pausable-clock.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
+import { type ChannelEnds, createChannels, type ThreadLinks } from './task-channels.ts';
 
 /** What is the same for all tasks of an attempt on one thread. */
 export interface AttemptContext {
@@ -57,26 +56,17 @@ export interface AttemptContext {
   readonly encodedBytesMax: number;
   readonly batchRecords: number;
   readonly listener: TaskListener;
-  /** The channels to and from tasks of other threads; undefined when all tasks run here. */
-  readonly remote: RemoteChannels | undefined;
+  /** Undefined when all tasks run here. */
+  readonly links: ThreadLinks | undefined;
   createReader(node: SourceNode, place: ReaderPlace): SourceReader<unknown, SourceSplit>;
   /** The group that a source is aligned in. */
-  alignmentOf(nodeId: number): JoinedAlignment | undefined;
+  alignmentOf(nodeId: number, subtaskIndex: number): JoinedAlignment | undefined;
 }
 
 export interface ReaderPlace {
   readonly subtaskIndex: number;
   readonly parallelism: number;
   readonly metrics: MetricGroup;
-}
-
-/** The part of a job that runs on this thread, and its channels to the others. */
-export interface RemoteChannels {
-  isHere(taskId: number): boolean;
-  /** The sending end of a channel to a task of another thread. */
-  output(channel: PlannedChannel): OutputChannel;
-  /** The receiving end of a channel from a task of another thread. */
-  input(channel: PlannedChannel): InputChannel;
 }
 
 /** A task with what its snapshots are made of. */
@@ -95,11 +85,11 @@ export interface BuiltOperator {
 
 /** Builds the tasks of this thread, restored but not yet opened. Reads state files: throws CheckpointCorruptError. */
 export async function buildTasks(context: AttemptContext): Promise<BuiltTask[]> {
-  const channels = createChannels(context);
+  const channels = createChannels(context.plan, context.batchRecords, context.links);
   const built: BuiltTask[] = [];
   try {
     for (const subtask of context.plan.subtasks) {
-      if (context.remote !== undefined && !context.remote.isHere(subtask.taskId)) continue;
+      if (context.links !== undefined && !context.links.isHere(subtask.taskId)) continue;
       built.push(await new TaskBuilder(context, channels, subtask).build());
     }
   } catch (error) {
@@ -107,32 +97,6 @@ export async function buildTasks(context: AttemptContext): Promise<BuiltTask[]> 
     throw error;
   }
   return built;
-}
-
-/** The ends that are on this thread, by channel id. */
-interface ChannelEnds {
-  readonly inputs: ReadonlyMap<number, InputChannel>;
-  readonly outputs: ReadonlyMap<number, OutputChannel>;
-}
-
-function createChannels({ plan, remote, batchRecords }: AttemptContext): ChannelEnds {
-  const inputs = new Map<number, InputChannel>();
-  const outputs = new Map<number, OutputChannel>();
-  for (const channel of plan.channels) {
-    const { channelId, sourceTaskId, targetTaskId } = channel;
-    const isSourceHere = remote === undefined || remote.isHere(sourceTaskId);
-    const isTargetHere = remote === undefined || remote.isHere(targetTaskId);
-    if (isSourceHere && isTargetHere) {
-      const local = new Channel(channelId, batchRecords);
-      inputs.set(channelId, local);
-      outputs.set(channelId, local);
-    } else if (isSourceHere) {
-      outputs.set(channelId, remote!.output(channel));
-    } else if (isTargetHere) {
-      inputs.set(channelId, remote!.input(channel));
-    }
-  }
-  return { inputs, outputs };
 }
 
 /** Builds one task: its chain from the last operator to the head, each wired to what follows it. */
@@ -276,7 +240,7 @@ class TaskBuilder {
           strategy: node.watermarkStrategy as WatermarkStrategy<unknown>,
           clock: this.#activityClock,
           recordsOut: metrics.counter('numRecordsOut'),
-          alignment: this.#context.alignmentOf(node.nodeId),
+          alignment: this.#context.alignmentOf(node.nodeId, this.#subtask.subtaskIndex),
         });
       case 'sink':
         return new SinkOperator({

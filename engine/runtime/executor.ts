@@ -1,5 +1,6 @@
 import type { Environment } from '../base/environment.ts';
 import { InternalError } from '../base/errors.ts';
+import type { Doorbell, RemoteOutputChannel } from '../exchange/channel-ends.ts';
 import type { Task } from '../task/task.ts';
 
 /** How long the loop runs tasks before I/O callbacks get their turn, milliseconds. */
@@ -11,19 +12,28 @@ const BUFFER_TIMEOUT_MS = 20;
 
 const ROUNDS_UNTIL_IDLE_MAX = 1_000_000;
 
+/** What joins the executor's thread to others. */
+export interface ExecutorLinks {
+  readonly bell: Doorbell;
+  readonly senders: readonly RemoteOutputChannel[];
+}
+
 /**
  * Runs all tasks of a thread in turn, producers before consumers, a step each. Gives I/O its turn every few milliseconds,
  * and sleeps when no task has anything to do.
  */
 export class Executor {
   readonly #environment: Environment;
+  readonly #links: ExecutorLinks | undefined;
   #tasks: readonly Task[] = [];
   #isRunning = false;
   #wake: (() => void) | undefined;
   #wasWoken = false;
 
-  constructor(environment: Environment) {
+  constructor(environment: Environment, links?: ExecutorLinks) {
     this.#environment = environment;
+    this.#links = links;
+    if (links !== undefined) links.bell.onRing = () => this.wake();
   }
 
   /** To be called when a task may have something to do again. */
@@ -49,8 +59,7 @@ export class Executor {
       if (!this.#isRunning) return;
       if (!hasWork && this.#flush()) continue;
       if (!hasWork && !this.#wasWoken) {
-        await new Promise<void>((resolve) => void (this.#wake = resolve));
-        this.#wake = undefined;
+        await this.#sleep();
         continue;
       }
       if (clock.monotonicMs() >= flushAtMs) {
@@ -77,9 +86,28 @@ export class Executor {
     this.wake();
   }
 
+  /** Until `wake`. Other threads ring the bell from the moment on that it is armed, so there is one look more for work. */
+  async #sleep(): Promise<void> {
+    const bell = this.#links?.bell;
+    bell?.arm();
+    const isAwake = bell !== undefined && (this.#runRound() || this.#wasWoken || !this.#isRunning);
+    if (!isAwake) {
+      await new Promise<void>((resolve) => void (this.#wake = resolve));
+      this.#wake = undefined;
+    }
+    bell?.disarm();
+  }
+
   #runRound(): boolean {
-    let any = false;
+    let any = this.#pump();
     for (let i = 0; i < this.#tasks.length; i++) if (this.#tasks[i]!.step()) any = true;
+    return any;
+  }
+
+  /** What did not fit into the channels to other threads. */
+  #pump(): boolean {
+    let any = false;
+    if (this.#links !== undefined) for (const sender of this.#links.senders) if (sender.pump()) any = true;
     return any;
   }
 

@@ -15,6 +15,7 @@ import type { RunningAttempt } from './running-attempt.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import { queryState, type StateAnswer, type StateQuery } from './state-query.ts';
 import type { QueryableOperator } from './state-read.ts';
+import { checkWorkers } from './worker-hosts.ts';
 
 /** `finished`: all sources ended. `stopped`: on request, with a last checkpoint. `canceled`: on request, without. */
 export type JobState =
@@ -94,6 +95,7 @@ export class JobExecution {
 
   private constructor(options: RuntimeOptions) {
     this.#environment = options.environment;
+    if (options.workers !== undefined) checkWorkers(options.workers);
     this.graph = createJobGraph(options.buildGraph(), options);
     this.plan = createExecutionPlan(this.graph);
     this.metrics = new MetricGroup({ job: options.jobName });

@@ -15,7 +15,7 @@ import type { Task } from '../task/task.ts';
 import { TaskError } from '../task/task-error.ts';
 import { MAX_TIMESTAMP_MS } from '../time/timestamps.ts';
 import { AlignmentCoordinator } from './alignment-coordinator.ts';
-import { buildTasks, type BuiltTask, type ReaderPlace, type RemoteChannels } from './attempt.ts';
+import { buildTasks, type BuiltTask, type ReaderPlace } from './attempt.ts';
 import { Executor } from './executor.ts';
 import {
   type HostedOperator,
@@ -25,7 +25,8 @@ import {
   type StateContent,
   type StateRead,
 } from './state-read.ts';
-import type { SourceEvent, StoredCheckpoint, TaskHost, TaskHostListener } from './task-host.ts';
+import type { SourceEvent, StoredCheckpoint, TaskHost, TaskHostListener, WaitingTask } from './task-host.ts';
+import type { ThreadLinks } from './task-channels.ts';
 import { EpochLostError, snapshotTask } from './task-snapshot.ts';
 
 export interface LocalTaskHostOptions {
@@ -45,7 +46,7 @@ export interface LocalTaskHostOptions {
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
   readonly batchRecords: number;
-  readonly remote?: RemoteChannels | undefined;
+  readonly links?: ThreadLinks | undefined;
   readonly listener: TaskHostListener;
 }
 
@@ -74,8 +75,15 @@ export class LocalTaskHost implements TaskHost {
     const { environment, graph } = options;
     this.#options = options;
     this.#listener = options.listener;
-    this.#executor = new Executor(environment);
-    this.#alignment = new AlignmentCoordinator(environment, graph.alignedSources, () => this.#executor.wake());
+    const { links } = options;
+    this.#executor = new Executor(environment, links);
+    this.#alignment = new AlignmentCoordinator(environment, graph, {
+      shared: links?.alignment,
+      onWake: () => {
+        this.#executor.wake();
+        links?.wakeOthers();
+      },
+    });
   }
 
   get watermarkMs(): number {
@@ -128,6 +136,13 @@ export class LocalTaskHost implements TaskHost {
     return waiting?.checkpointId === checkpointId ? waiting.channels : undefined;
   }
 
+  /** Tasks that align a checkpoint. */
+  get waiting(): readonly WaitingTask[] {
+    return this.#tasks.flatMap(({ taskId, aligner: { waitingFor } }) =>
+      waitingFor === undefined ? [] : [{ taskId, ...waitingFor }],
+    );
+  }
+
   async readState(taskId: number, read: StateRead): Promise<StateContent> {
     return await readLive(this.#built.get(taskId)!.task, read);
   }
@@ -157,13 +172,13 @@ export class LocalTaskHost implements TaskHost {
   }
 
   async #build(): Promise<void> {
-    const { graph, manifest, remote } = this.#options;
+    const { graph, manifest, links } = this.#options;
     const built = await buildTasks({
       ...this.#options,
-      remote,
+      links,
       finishedVertexIds: findFinishedVertices(manifest, graph),
       createReader: (node, place) => this.#createReader(node, place),
-      alignmentOf: (nodeId) => this.#alignment.alignmentOf(nodeId),
+      alignmentOf: (nodeId, subtaskIndex) => this.#alignment.alignmentOf(nodeId, subtaskIndex),
       listener: {
         onWake: () => this.#executor.wake(),
         onSnapshot: (task, barrier) => this.#onSnapshot(task, barrier),

@@ -15,6 +15,7 @@ import { LocalTaskHost } from './local-task-host.ts';
 import { type Hosts, RunningAttempt } from './running-attempt.ts';
 import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
 import type { TaskHostListener } from './task-host.ts';
+import { startWorkerHosts } from './worker-hosts.ts';
 
 export interface Recovered {
   /** Restored, not yet started; undefined when the job was over already, but for `commit`. */
@@ -233,34 +234,44 @@ export class Recovery {
     return { running, commit: () => Promise.resolve(), restoredCheckpointId: manifest?.checkpointId, metrics };
   }
 
-  /** All tasks on this thread. */
-  async #createHosts(parts: {
+  /** All tasks on this thread, or on worker threads. */
+  async #createHosts(given: {
     readonly graph: JobGraph;
     readonly manifest: CheckpointManifest | undefined;
     readonly claim: Claim;
     readonly metrics: MetricGroup;
     readonly listener: TaskHostListener;
   }): Promise<Hosts> {
-    const { environment, jobName, batchRecords, openPageStore, ...options } = this.#options;
-    const { graph, manifest, claim, metrics, listener } = parts;
+    const { environment, jobName, batchRecords, openPageStore, workers, ...options } = this.#options;
+    const { graph, manifest, claim, metrics, listener } = given;
     const cacheBytes = options.cacheBytes ?? CACHE_BYTES_DEFAULT;
     const decodedBytesMax = cacheBytes * (options.decodedCacheShare ?? DECODED_CACHE_SHARE_DEFAULT);
-    const host = await LocalTaskHost.create({
+    const parts = {
       environment,
       metrics,
+      listener,
       jobName,
       attempt: claim.attempt,
       graph,
       plan: this.#plan,
       manifest,
-      storage: this.#store.storage,
       storagePrefix: this.#store.prefix,
-      pageStore: await openPageStore(claim.attempt),
       decodedBytesMax,
       encodedBytesMax: cacheBytes - decodedBytesMax,
       batchRecords: batchRecords ?? 1024,
-      listener,
-    });
+    };
+    const { storage } = this.#store;
+    if (workers !== undefined && workers.count > 0) {
+      const { parallelism, maxParallelism, watermarkAlignment } = options;
+      return await startWorkerHosts({
+        ...parts,
+        workers,
+        jobOptions: { parallelism, maxParallelism, watermarkAlignment },
+        storageUrl: workers.checkpoints ?? storage.url('').replace(/\/+$/, ''),
+      });
+    }
+    const pageStore = await openPageStore(claim.attempt);
+    const host = await LocalTaskHost.create({ ...parts, storage, pageStore });
     return { hosts: [host], placement: this.#plan.subtasks.map(() => 0) };
   }
 }

@@ -43,6 +43,13 @@ export interface StoredCheckpoint {
   readonly where: string;
 }
 
+/** A task that aligns a checkpoint, with the indexes of the input channels whose barrier it still waits for. */
+export interface WaitingTask {
+  readonly taskId: number;
+  readonly checkpointId: number;
+  readonly channels: readonly number[];
+}
+
 /** What an enumerator tells a reader. */
 export type SourceEvent =
   | { readonly kind: 'splits'; readonly splits: readonly SourceSplit[] }

@@ -11,6 +11,8 @@ const QUIET_MS = 10_000;
 export interface JoinedAlignment {
   readonly group: AlignmentGroup;
   readonly settings: WatermarkAlignment;
+  /** See `AlignmentGroup.join`. */
+  readonly slot?: number | undefined;
 }
 
 /**
@@ -30,11 +32,11 @@ export class SourceAlignment {
   #isHeld = false;
   #hasLeft = false;
 
-  constructor({ group, settings }: JoinedAlignment, reader: SourceReader<unknown, SourceSplit>) {
+  constructor({ group, settings, slot }: JoinedAlignment, reader: SourceReader<unknown, SourceSplit>) {
     this.#group = group;
     this.#settings = settings;
     this.#reader = reader;
-    this.#member = group.join(() => this.report());
+    this.#member = group.join(() => this.report(), slot);
   }
 
   /** How far the foremost split is ahead of the group, milliseconds; 0 when nobody holds it back. */

@@ -193,8 +193,13 @@ export class Task {
 
   /** Hands batches begun to their channels. Returns whether there was any. */
   flush(): boolean {
+    if (this.#hasFailed) return false;
     let any = false;
-    for (const output of this.#outputs) if (output.flush()) any = true;
+    try {
+      for (const output of this.#outputs) if (output.flush()) any = true;
+    } catch (error) {
+      this.#fail(error);
+    }
     return any;
   }
 

@@ -10,7 +10,7 @@ export const HOLDS_NOBODY_BACK = Infinity;
  * Law: the member with the lowest position is never held, so some member can always be read.
  */
 export class AlignmentGroup {
-  readonly #members = new Set<AlignmentMember>();
+  protected readonly members: Set<AlignmentMember> = new Set();
   readonly #onMinimumChanged: () => void;
   #minimumMs = HOLDS_NOBODY_BACK;
 
@@ -26,29 +26,33 @@ export class AlignmentGroup {
 
   /** All members have ended. */
   get isEmpty(): boolean {
-    return this.#members.size === 0;
+    return this.members.size === 0;
   }
 
-  /** A member holds all others at the start of time until it has reported. */
-  join(refresh: () => void): AlignmentMember {
-    const member = new AlignmentMember(this, refresh);
-    this.#members.add(member);
+  /**
+   * A member holds all others at the start of time until it has reported.
+   *
+   * @param slot which one it is of those on all threads; see `SharedAlignmentGroup`.
+   */
+  join(refresh: () => void, slot: number = 0): AlignmentMember {
+    const member = new AlignmentMember(this, refresh, slot);
+    this.members.add(member);
     this.combine();
     return member;
   }
 
   leave(member: AlignmentMember): void {
-    if (this.#members.delete(member)) this.combine();
+    if (this.members.delete(member)) this.combine();
   }
 
   /** Asks all members anew: a split may have become quiet. */
   refresh(): void {
-    for (const member of this.#members) member.refresh();
+    for (const member of this.members) member.refresh();
   }
 
   combine(): void {
     let minimumMs = HOLDS_NOBODY_BACK;
-    for (const { positionMs } of this.#members) if (positionMs < minimumMs) minimumMs = positionMs;
+    for (const { positionMs } of this.members) if (positionMs < minimumMs) minimumMs = positionMs;
     if (minimumMs === this.#minimumMs) return;
     this.#minimumMs = minimumMs;
     this.#onMinimumChanged();
@@ -60,11 +64,13 @@ export class AlignmentMember {
   readonly group: AlignmentGroup;
   /** Makes the member report. */
   readonly refresh: () => void;
+  readonly slot: number;
   #positionMs = MIN_TIMESTAMP_MS;
 
-  constructor(group: AlignmentGroup, refresh: () => void) {
+  constructor(group: AlignmentGroup, refresh: () => void, slot: number) {
     this.group = group;
     this.refresh = refresh;
+    this.slot = slot;
   }
 
   get positionMs(): number {
