@@ -8,7 +8,7 @@ import { QUERY_NAMES, type QueryName } from '../../../jobs/nexmark/queries/queri
 import { compareQueries } from './compare.ts';
 import { type EventInput, openInput, preparedFolder } from './event-input.ts';
 import { generateFiles } from './generate.ts';
-import { isLoopQuery, LOOP_QUERIES } from './loops/loops.ts';
+import { isLoopQuery, LOOPS } from './loops/loops.ts';
 import { runLoop } from './loops/run-loop.ts';
 import { foldRows, writeRows } from './print-rows.ts';
 import { reportLine, reportRun } from './report.ts';
@@ -149,7 +149,7 @@ async function measure(query: QueryName, input: EventInput, values: Values): Pro
   const options = runOptionsOf(query, input, values);
   const { engine, print } = values;
   if (engine === 'loop' && !isLoopQuery(query))
-    throw wrong(`there is no loop for ${query}, only for ${LOOP_QUERIES.join(' ')}`);
+    throw wrong(`there is no loop for ${query}, only for ${Object.keys(LOOPS).join(' ')}`);
   const run = async (): Promise<RunReading> =>
     engine === 'loop' && isLoopQuery(query)
       ? runLoop(query, input)
