@@ -139,6 +139,11 @@ export type { NumericField, OrderedField } from './process/rolling.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 export type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
 export { TemporalJoin } from './temporal-joined-streams.ts';
+export type { EmitMode } from './updating/changelog-output.ts';
+export type { DeduplicateOptions } from './updating/deduplicate.ts';
+export type { Compare, OrderBy, OrderField } from './updating/order-by.ts';
+export type { RegularJoinFunction, RegularJoinOptions, RegularJoinSide } from './updating/regular-join.ts';
+export type { Ranked, TopNOptions } from './updating/top-n.ts';
 export { WindowedStream, type WindowFunction, type WindowOptions } from './windowed-stream.ts';
 
 export type { CoGroup, TaggedRow } from './window/co-group-contents.ts';

@@ -21,7 +21,9 @@ import { maxBy, maxOf, minBy, minOf, type NumericField, type OrderedField, sumOf
 import type { StateSpecs } from './process/state-spec.ts';
 import type { JoinType } from './join/outer-interval-join-operator.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
+import { declareDeduplicate, type DeduplicateOptions } from './updating/deduplicate.ts';
 import { declareRegularJoin, type RegularJoinFunction, type RegularJoinOptions } from './updating/regular-join.ts';
+import { declareTopN, type Ranked, type TopNOptions } from './updating/top-n.ts';
 import { TemporalJoin } from './temporal-joined-streams.ts';
 import { cutByCount } from './window/count-windows.ts';
 import { GlobalWindows } from './window/global-windows.ts';
@@ -133,6 +135,36 @@ export class KeyedStream<T, K extends Key> {
 
   maxBy(field: OrderedField<T>, options: ReduceOptions<T>): DataStream<T> {
     return this.reduce(maxBy(field), options);
+  }
+
+  /**
+   * The first `n` rows of each key in an order, as a changelog: `ROW_NUMBER() ... <= n` of SQL.
+   *
+   *     bids
+   *       .keyBy((bid) => bid.auction)
+   *       .topN({ n: 10, orderBy: { field: 'price', direction: 'desc' }, schema: Bid, uid: 'highest-bids' })
+   *
+   * Rows come (`+I`) and go (`-D`); the row of a top-1 is updated. With `withRank` results are known by key and rank: a row
+   * that enters updates all ranks from its own on.
+   */
+  topN(options: TopNOptions<T> & { readonly withRank?: false | undefined }): DataStream<T>;
+  /** The same, with a field `rank`, from 1. */
+  topN(options: TopNOptions<T> & { readonly withRank: true }): DataStream<Ranked<T>>;
+  /** The same, with the results that a function makes of row and rank. Pure. */
+  topN<R>(options: TopNOptions<T> & { readonly withRank: (row: T, rank: number) => R }): DataStream<R>;
+  topN<R>(
+    options: TopNOptions<T> & { readonly withRank?: boolean | ((row: T, rank: number) => R) | undefined },
+  ): DataStream<R> {
+    return this.stream.transform(declareTopN<T, R>(options));
+  }
+
+  /**
+   * One record per key: the first or the last, by arrival or by event time.
+   *
+   *     clicks.keyBy((click) => click.id).deduplicate({ keep: 'first', uid: 'first-clicks', ttl: { eventTime: '1d' } })
+   */
+  deduplicate(options: DeduplicateOptions<T>): DataStream<T> {
+    return this.stream.transform(declareDeduplicate(options));
   }
 
   /** Cuts the records of a key into windows. */
