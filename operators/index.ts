@@ -144,7 +144,12 @@ export type { DeduplicateOptions } from './updating/deduplicate.ts';
 export type { Compare, OrderBy, OrderField } from './updating/order-by.ts';
 export type { RegularJoinFunction, RegularJoinOptions, RegularJoinSide } from './updating/regular-join.ts';
 export type { Ranked, TopNOptions } from './updating/top-n.ts';
-export { WindowedStream, type WindowFunction, type WindowOptions } from './windowed-stream.ts';
+export {
+  WindowedStream,
+  type WindowAggregateOptions,
+  type WindowFunction,
+  type WindowOptions,
+} from './windowed-stream.ts';
 
 export type { CoGroup, TaggedRow } from './window/co-group-contents.ts';
 export { ContinuousEventTimeTrigger } from './window/continuous-event-time-trigger.ts';

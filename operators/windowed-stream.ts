@@ -3,11 +3,16 @@ import type { OutputTag } from '../engine/task/output-tag.ts';
 import { type Duration, durationMs } from '../engine/time/duration.ts';
 import type { Key } from '../state/keyed/key.ts';
 import type { Schema } from '../state/schema/schema.ts';
+import { twoPhaseWindow } from './aggregate/two-phase-window.ts';
 import type { DataStream } from './data-stream.ts';
 import { maxBy, maxOf, minBy, minOf, type NumericField, type OrderedField, sumOf } from './process/rolling.ts';
 import type { AggregateFunction, StateSpecs } from './process/state-spec.ts';
 import type { StatefulOperatorOptions } from './stream-graph-builder.ts';
-import { createWindowOperator, type WindowAccumulation } from './window/create-window-operator.ts';
+import {
+  createWindowOperator,
+  type WindowAccumulation,
+  type WindowDeclaration,
+} from './window/create-window-operator.ts';
 import type { Evictor } from './window/evictor.ts';
 import type { Trigger } from './window/trigger.ts';
 import type { Window } from './window/window.ts';
@@ -20,6 +25,18 @@ const NO_OPTIONS = {} as WindowOptions<never>;
 /** For windows that keep their records: how a record is stored. */
 export interface WindowOptions<T> extends StatefulOperatorOptions {
   readonly schema: Schema<T>;
+}
+
+export interface WindowAggregateOptions<T> extends StatefulOperatorOptions {
+  /** How a record is stored; with an evictor only. */
+  readonly schema?: Schema<T> | undefined;
+  /**
+   * Aggregates in front of the shuffle too, so that the records of a key and slice of time cross it as one partial result:
+   * for keys with many records, and for windows over a whole stream, whose records are then aggregated by all subtasks.
+   * With the same results. For tumbling and sliding event-time windows with the default trigger, without an evictor. May be
+   * changed between runs. Default false.
+   */
+  readonly twoPhase?: boolean | undefined;
 }
 
 /** A window function, or what makes one per subtask. */
@@ -123,20 +140,19 @@ export class WindowedStream<T, K extends Key, W extends Window> {
   }
 
   /** Folds the records of a window into an accumulator, as they come, and emits its result. */
-  aggregate<ACC, R>(aggregate: AggregateFunction<T, ACC, R>, options: StatefulOperatorOptions): DataStream<R>;
+  aggregate<ACC, R>(aggregate: AggregateFunction<T, ACC, R>, options: WindowAggregateOptions<T>): DataStream<R>;
   /** The same, and hands the one result to a window function, which knows key and window. */
   aggregate<ACC, R, OUT>(
     aggregate: AggregateFunction<T, ACC, R>,
     windowFunction: WindowFunction<K, R, OUT, W>,
-    options: StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined },
+    options: WindowAggregateOptions<T>,
   ): DataStream<OUT>;
   aggregate<ACC, R, OUT>(
     aggregate: AggregateFunction<T, ACC, R>,
-    windowFunctionOrOptions: WindowFunction<K, R, OUT, W> | StatefulOperatorOptions,
-    options?: StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined },
+    windowFunctionOrOptions: WindowFunction<K, R, OUT, W> | WindowAggregateOptions<T>,
+    options?: WindowAggregateOptions<T>,
   ): DataStream<OUT> {
-    const settled =
-      options ?? (windowFunctionOrOptions as StatefulOperatorOptions & { readonly schema?: Schema<T> | undefined });
+    const settled = options ?? (windowFunctionOrOptions as WindowAggregateOptions<T>);
     const windowFunction =
       options === undefined ? undefined : (windowFunctionOrOptions as WindowFunction<K, R, OUT, W>);
     if (aggregate.accumulatorSchema === undefined) {
@@ -144,6 +160,7 @@ export class WindowedStream<T, K extends Key, W extends Window> {
         hint: 'Give the aggregate function an accumulatorSchema: it is how the accumulator is stored.',
       });
     }
+    if (settled?.twoPhase === true) return this.#applyTwoPhase(aggregate, windowFunction, settled);
     const accumulation: WindowAccumulation<T, R> = {
       kind: 'aggregate',
       aggregate: aggregate as unknown as AggregateFunction<T, unknown, R>,
@@ -172,15 +189,8 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     options: StatefulOperatorOptions,
     kind: string,
   ): DataStream<OUT> {
-    const { trigger, evictor, allowedLatenessMs, lateTag, parallelism } = this.#settings;
-    if (parallelism !== undefined && (options.parallelism ?? 1) !== parallelism) {
-      throw new UserError(
-        'JOB_DEFINITION',
-        `windows over a whole stream have parallelism 1, found ${options.parallelism} for '${options.uid}'`,
-        { hint: 'Leave out the parallelism, or call keyBy(...).window(...) to spread the windows.' },
-      );
-    }
-    const declaration = { assigner: this.#assigner, trigger, evictor, allowedLatenessMs, lateTag };
+    const declaration = this.#declaration();
+    const { evictor } = declaration;
     if (accumulation.schema === undefined && (accumulation.kind !== 'aggregate' || evictor !== undefined)) {
       throw new UserError(
         'JOB_DEFINITION',
@@ -203,7 +213,7 @@ export class WindowedStream<T, K extends Key, W extends Window> {
     }
     return this.#stream.transform({
       kind,
-      options: parallelism === undefined ? options : { ...options, parallelism },
+      options: this.#withParallelism(options),
       isStateful: true,
       factory: () =>
         createWindowOperator(
@@ -212,5 +222,39 @@ export class WindowedStream<T, K extends Key, W extends Window> {
           createLogic() as unknown as WindowLogic<Key, E, OUT, W> | undefined,
         ),
     });
+  }
+
+  #applyTwoPhase<ACC, R, OUT>(
+    aggregate: AggregateFunction<T, ACC, R>,
+    windowFunction: WindowFunction<K, R, OUT, W> | undefined,
+    options: WindowAggregateOptions<T>,
+  ): DataStream<OUT> {
+    const createLogic = (): WindowLogic<Key, R, OUT, W> | undefined =>
+      (typeof windowFunction === 'function' ? windowFunction() : windowFunction) as never;
+    const { partials, factory } = twoPhaseWindow(this.#stream, this.#declaration(), aggregate, createLogic, options);
+    return partials.transform({
+      kind: 'window-aggregate',
+      options: this.#withParallelism(options),
+      isStateful: true,
+      factory,
+    });
+  }
+
+  #declaration(): WindowDeclaration<T, W> {
+    const { trigger, evictor, allowedLatenessMs, lateTag } = this.#settings;
+    return { assigner: this.#assigner, trigger, evictor, allowedLatenessMs, lateTag };
+  }
+
+  #withParallelism(options: StatefulOperatorOptions): StatefulOperatorOptions {
+    const { parallelism } = this.#settings;
+    if (parallelism === undefined) return options;
+    if ((options.parallelism ?? 1) !== parallelism) {
+      throw new UserError(
+        'JOB_DEFINITION',
+        `windows over a whole stream have parallelism 1, found ${options.parallelism} for '${options.uid}'`,
+        { hint: 'Leave out the parallelism, or call keyBy(...).window(...) to spread the windows.' },
+      );
+    }
+    return { ...options, parallelism };
   }
 }

@@ -25,6 +25,8 @@ export interface SlicedWindowOptions<T, ACC, R, OUT> {
   readonly logic: WindowLogic<Key, R, OUT, TimeWindow> | undefined;
   readonly allowedLatenessMs: number;
   readonly lateTag: OutputTag<T> | undefined;
+  /** Takes late records instead of `lateTag`. */
+  readonly late?: LateRecords<T> | undefined;
 }
 
 /**
@@ -78,7 +80,7 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
     this.#sizeMs = assigner.sizeMs;
     this.#slideMs = assigner.slideMs;
     this.#sliceMs = greatestCommonDivisor(assigner.sizeMs, assigner.slideMs);
-    this.#late = new LateRecords(options.lateTag);
+    this.#late = options.late ?? new LateRecords(options.lateTag);
   }
 
   override open(): void {
@@ -310,6 +312,6 @@ export class SlicedWindowOperator<T, ACC, R, OUT> extends StreamOperator<OUT> {
   }
 }
 
-function greatestCommonDivisor(a: number, b: number): number {
+export function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
