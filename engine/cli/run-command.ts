@@ -12,7 +12,7 @@ import { openStorage } from '../../state/storage/storage-url.ts';
 import { formatBytes } from './byte-size.ts';
 import { startControlServer } from './control-server.ts';
 import { EXIT_CODES } from './exit-code.ts';
-import { loadJob } from './load-job.ts';
+import { jobModuleUrl, loadJob } from './load-job.ts';
 import { createLogger } from './logger.ts';
 import { createRunCommand, parseRunOptions, type RunOptions } from './run-options.ts';
 import { StatusLine } from './status-line.ts';
@@ -43,7 +43,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     });
   }
   const options = parseRunOptions(job, command.opts(), createNodeEnvironment().variables);
-  return await new JobRun(job, options).run();
+  return await new JobRun(job, jobModuleUrl(jobPath), options).run();
 }
 
 /** Makes the folder and sees whether it can be written, so that who gave a wrong one learns it before the job starts. */
@@ -71,12 +71,14 @@ async function checkDataDirectory(directory: string): Promise<void> {
 /** One run: the job with its companion, status line, signals and control server around it. */
 class JobRun {
   readonly #job: JobDefinition;
+  readonly #jobModule: string;
   readonly #options: RunOptions;
   readonly #environment: Environment;
   #statusLine: StatusLine | undefined;
 
-  constructor(job: JobDefinition, options: RunOptions) {
+  constructor(job: JobDefinition, jobModule: string, options: RunOptions) {
     this.#job = job;
+    this.#jobModule = jobModule;
     this.#options = options;
     const logger = createLogger({
       level: options.logLevel,
@@ -119,6 +121,7 @@ class JobRun {
       checkpoints: options.checkpoints,
       state: options.stateStore,
       cache: formatBytes(options.cacheBytes),
+      workers: options.workers,
     });
     return JobExecution.start({
       ...this.#job.options,
@@ -127,6 +130,14 @@ class JobRun {
       buildGraph: () => this.#job.createGraph(params as never, this.#environment),
       checkpointStorage: await openStorage(this.#environment, options.checkpoints),
       openPageStore: (attempt) => this.#openPageStore(attempt),
+      workers: {
+        count: options.workers,
+        jobModule: this.#jobModule,
+        params,
+        checkpoints: options.checkpoints,
+        pageStore:
+          options.stateStore === 'heap' ? { kind: 'heap' } : { kind: 'rocksdb', directory: this.#stateDirectory },
+      },
       parallelism: options.parallelism,
       maxParallelism: options.maxParallelism ?? this.#job.options?.maxParallelism,
       checkpointInterval: options.checkpointIntervalMs,
@@ -141,7 +152,11 @@ class JobRun {
 
   async #openPageStore(attempt: number): Promise<PageStore> {
     if (this.#options.stateStore === 'heap') return new HeapPageStore();
-    return new RocksDbPageStore({ path: `${this.#options.dataDirectory}/state/${this.#job.name}-${attempt % 2}` });
+    return new RocksDbPageStore({ path: `${this.#stateDirectory}-${attempt % 2}` });
+  }
+
+  get #stateDirectory(): string {
+    return `${this.#options.dataDirectory}/state/${this.#job.name}`;
   }
 
   async #follow(execution: JobExecution, companion: JobCompanion | undefined): Promise<number> {

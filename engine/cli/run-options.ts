@@ -12,6 +12,8 @@ import type { LogLevel } from './logger.ts';
 export interface RunOptions {
   readonly parallelism: number;
   readonly maxParallelism: number | undefined;
+  /** Threads that run the subtasks; 0: the main thread alone. */
+  readonly workers: number;
   readonly checkpointIntervalMs: number;
   readonly checkpointTimeoutMs: number;
   /** Address of checkpoint storage. */
@@ -33,6 +35,11 @@ const OPTIONS = {
   maxParallelism: [
     '--max-parallelism <n>',
     'number of key groups, fixed for the life of the state (default: 32768)',
+    undefined,
+  ],
+  workers: [
+    '--workers <n>',
+    'threads to run the subtasks on; 0: all on the main thread (default: as many as the parallelism when it is above 1)',
     undefined,
   ],
   checkpointInterval: ['--checkpoint-interval <duration>', 'time between checkpoints', '10s'],
@@ -90,10 +97,12 @@ export function parseRunOptions(
   const text = (name: keyof typeof OPTIONS): string | undefined =>
     (values[name] as string | undefined) ?? variables[variableName(name)] ?? jobDefault(job, name) ?? OPTIONS[name][2];
   const data = resolve(text('data')!);
+  const parallelism = positiveInteger(text('parallelism')!, '--parallelism');
   return {
-    parallelism: positiveInteger(text('parallelism')!, '--parallelism'),
+    parallelism,
     maxParallelism:
       text('maxParallelism') === undefined ? undefined : positiveInteger(text('maxParallelism')!, '--max-parallelism'),
+    workers: workersOf(text('workers'), parallelism),
     checkpointIntervalMs: duration(text('checkpointInterval')!, '--checkpoint-interval'),
     checkpointTimeoutMs: duration(text('checkpointTimeout')!, '--checkpoint-timeout'),
     checkpoints: text('checkpoints') ?? `${data}/checkpoints`,
@@ -134,6 +143,14 @@ function restartOf({ options }: JobDefinition, text: string): RestartStrategyOpt
 
 function durationText(duration: Duration | undefined): string | undefined {
   return typeof duration === 'number' ? `${duration}ms` : duration;
+}
+
+/** More threads than the largest parallelism are not started. */
+function workersOf(text: string | undefined, parallelism: number): number {
+  if (text === undefined) return parallelism > 1 ? parallelism : 0;
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value;
+  throw new UserError('CONFIGURATION', `--workers: expected an integer from 0, found '${text}'`);
 }
 
 function positiveInteger(text: string, flag: string): number {

@@ -55,7 +55,7 @@ export interface WorkerOptions {
   readonly resourceLimits?: ResourceLimits | undefined;
 }
 
-/** Each worker gets a folder of its own below `directory`. */
+/** Each worker gets a folder of its own: `<directory>-<attempt modulo 2>-worker-<index>`. */
 export type WorkerPageStore = { readonly kind: 'heap' } | { readonly kind: 'rocksdb'; readonly directory: string };
 
 export const CACHE_BYTES_DEFAULT: number = 256 * 1024 * 1024;

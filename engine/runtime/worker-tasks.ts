@@ -52,7 +52,7 @@ export class WorkerTasks {
         graph,
         plan: createExecutionPlan(graph),
         storage: await openStorage(environment, start.storageUrl),
-        pageStore: await openPageStore(start),
+        pageStore: openPageStore(start),
         links,
         listener: tasks.#listener(),
       });
@@ -185,7 +185,8 @@ function differenceOf(expected: string, found: string): string {
   return `Main thread: ${before[at] ?? 'nothing more'}; worker: ${after[at] ?? 'nothing more'}.`;
 }
 
-async function openPageStore({ pageStore, workerIndex }: WorkerStart): Promise<PageStore> {
+/** Another folder than that of the attempt before, which may still be closing. */
+function openPageStore({ pageStore, workerIndex, attempt }: WorkerStart): PageStore {
   if (pageStore.kind === 'heap') return new HeapPageStore();
-  return new RocksDbPageStore({ path: `${pageStore.directory}/worker-${workerIndex}` });
+  return new RocksDbPageStore({ path: `${pageStore.directory}-${attempt % 2}-worker-${workerIndex}` });
 }

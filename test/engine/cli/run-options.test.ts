@@ -25,6 +25,7 @@ test('without options a job runs alone, with a checkpoint every 10 s into the da
   expect(parse([])).toEqual({
     parallelism: 1,
     maxParallelism: undefined,
+    workers: 0,
     checkpointIntervalMs: 10_000,
     checkpointTimeoutMs: 600_000,
     checkpoints: resolve('.tidemark/checkpoints'),
@@ -39,6 +40,14 @@ test('without options a job runs alone, with a checkpoint every 10 s into the da
     isStatusShown: true,
     params: { brokers: '127.0.0.1:9092', limit: undefined },
   });
+});
+
+test('subtasks run on as many threads as the parallelism says, unless told otherwise', () => {
+  expect(parse(['--parallelism', '3'])).toMatchObject({ parallelism: 3, workers: 3 });
+  expect(parse(['--parallelism', '3', '--workers', '0'])).toMatchObject({ parallelism: 3, workers: 0 });
+  expect(parse(['--workers', '1'])).toMatchObject({ parallelism: 1, workers: 1 });
+  expect(parse([], { TIDEMARK_WORKERS: '2', TIDEMARK_PARALLELISM: '2' })).toMatchObject({ workers: 2 });
+  expect(() => parse(['--workers', 'all'])).toThrow("--workers: expected an integer from 0, found 'all'");
 });
 
 test("the job's own options are defaults, which flags override", () => {
