@@ -183,6 +183,7 @@ class TaskBuilder {
       metrics,
       logger: this.#context.environment.logger,
       scheduler: this.#context.environment.scheduler,
+      filePrefix: `${this.#context.storagePrefix}/state/${this.#context.attempt}/${keyOfUid(uidOf(vertex.head))}-${this.#subtask.subtaskIndex}`,
     });
   }
 

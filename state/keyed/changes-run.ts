@@ -1,17 +1,13 @@
-import type { PageEntry } from '../store/page-store.ts';
 import type { PageRun } from '../snapshot/page-run.ts';
 import type { Changes } from './changes.ts';
-import type { EncodedTier } from './encoded-tier.ts';
 import { ENTRY_HEADER_BYTES, offsetOf, type Segment } from './segment.ts';
-import { readChange } from './store-areas.ts';
 
 /** Entries sorted at a time: so many, with their pages, the CPU's cache holds. */
 const CHUNK_ENTRIES = 4096;
 const TWO_POW_32 = 0x1_0000_0000;
 
-/** Entries of the encoded tier, taken at a barrier, in file order. The tier must be retained while it is read. */
+/** Entries of segments in file order. The segments must stay as they are while it is read. */
 export class EntriesRun implements PageRun {
-  readonly #tier: EncodedTier;
   readonly #changes: Changes;
   /** Places in `#changes` by key group: those of group g are `#byGroup[starts[g] .. starts[g + 1])`. */
   readonly #byGroup: Uint32Array;
@@ -21,6 +17,9 @@ export class EntriesRun implements PageRun {
   #nextGroup = 0;
   #sorted: Int32Array = new Int32Array(0);
   #at = 0;
+  readonly #hasVersions: boolean;
+  /** Only there so that touching has an effect. */
+  touched = 0;
   keyGroup = 0;
   hash = 0;
   buffer: Buffer = Buffer.alloc(0);
@@ -30,7 +29,11 @@ export class EntriesRun implements PageRun {
   pageLength = 0;
   format = 0;
 
-  constructor(tier: EncodedTier, changes: Changes, keyGroupStart: number, keyGroupEnd: number) {
+  /**
+   * @param changes entries of key groups [keyGroupStart, keyGroupEnd).
+   * @param hasVersions the same key may come several times: the last one added counts.
+   */
+  constructor(changes: Changes, keyGroupStart: number, keyGroupEnd: number, hasVersions: boolean) {
     const groups = keyGroupEnd - keyGroupStart;
     const { keyGroups, count } = changes;
     const starts = new Uint32Array(groups + 1);
@@ -39,7 +42,7 @@ export class EntriesRun implements PageRun {
     const next = starts.slice();
     const byGroup = new Uint32Array(count);
     for (let i = 0; i < count; i++) byGroup[next[keyGroups[i]! - keyGroupStart]!++] = i;
-    this.#tier = tier;
+    this.#hasVersions = hasVersions;
     this.#changes = changes;
     this.#byGroup = byGroup;
     this.#starts = starts;
@@ -50,11 +53,11 @@ export class EntriesRun implements PageRun {
     while (this.#at >= this.#sorted.length) {
       if (this.#nextGroup >= this.#starts.length - 1) return false;
       this.#sortChunk();
-      this.#tier.touchEntries(this.#sorted, this.#sorted.length);
+      this.#touch();
       this.#at = 0;
     }
     const ref = this.#sorted[this.#at++]!;
-    const segment = this.#tier.segmentOf(ref);
+    const segment = this.#changes.segmentOf(ref);
     const offset = offsetOf(ref);
     this.keyGroup = segment.keyGroupAt(offset);
     this.hash = segment.hashAt(offset);
@@ -104,8 +107,22 @@ export class EntriesRun implements PageRun {
       order[at] = place;
     }
     const sorted = new Int32Array(count);
-    for (let i = 0; i < count; i++) sorted[i] = refs[order[i]!]!;
-    this.#sorted = sorted;
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      if (this.#hasVersions && i + 1 < count && !this.#isAfter(order[i + 1]!, order[i]!)) continue;
+      sorted[kept++] = refs[order[i]!]!;
+    }
+    this.#sorted = kept < count ? sorted.subarray(0, kept) : sorted;
+  }
+
+  /** Brings the entries into the CPU's cache, many at once. */
+  #touch(): void {
+    let sum = 0;
+    for (let i = 0; i < this.#sorted.length; i++) {
+      const ref = this.#sorted[i]!;
+      sum = (sum + this.#changes.segmentOf(ref).words[offsetOf(ref) >>> 2]!) | 0;
+    }
+    this.touched = sum;
   }
 
   #isAfter(a: number, b: number): boolean {
@@ -114,7 +131,9 @@ export class EntriesRun implements PageRun {
     if (hashes[a] !== hashes[b]) return hashes[a]! >>> 0 > hashes[b]! >>> 0;
     const refA = refs[a]!;
     const refB = refs[b]!;
-    return compareKeys(this.#tier.segmentOf(refA), offsetOf(refA), this.#tier.segmentOf(refB), offsetOf(refB)) > 0;
+    return (
+      compareKeys(this.#changes.segmentOf(refA), offsetOf(refA), this.#changes.segmentOf(refB), offsetOf(refB)) > 0
+    );
   }
 }
 
@@ -124,54 +143,4 @@ function compareKeys(a: Segment, offsetA: number, b: Segment, offsetB: number): 
   const endA = startA + a.keyLengthAt(offsetA);
   const endB = startB + b.keyLengthAt(offsetB);
   return a.buffer.compare(b.buffer, startB, endB, startA, endA);
-}
-
-/** Entries read from the store per load. */
-const LOAD_ENTRIES = 1000;
-
-/** Changes of one epoch that were spilled to the store before a checkpoint took them. */
-export class SpilledChangesRun implements PageRun {
-  readonly #entries: AsyncIterator<PageEntry>;
-  #loaded: PageEntry[] = [];
-  #at = 0;
-  keyGroup = 0;
-  hash = 0;
-  buffer: Buffer = Buffer.alloc(0);
-  keyOffset = 0;
-  keyLength = 0;
-  pageOffset = 0;
-  pageLength = 0;
-  format = 0;
-
-  constructor(entries: AsyncIterable<PageEntry>) {
-    this.#entries = entries[Symbol.asyncIterator]();
-  }
-
-  next(): boolean {
-    const entry = this.#loaded[this.#at];
-    if (entry === undefined) return false;
-    this.#at++;
-    const change = readChange(entry.key, entry.value);
-    this.keyGroup = change.keyGroup;
-    this.hash = change.hash;
-    this.keyOffset = 0;
-    this.keyLength = change.key.length;
-    this.pageOffset = change.key.length;
-    this.pageLength = change.page?.length ?? 0;
-    this.buffer = change.page === undefined ? change.key : Buffer.concat([change.key, change.page]);
-    this.format = change.page?.[0] ?? 0;
-    return true;
-  }
-
-  async load(): Promise<boolean> {
-    const loaded: PageEntry[] = [];
-    while (loaded.length < LOAD_ENTRIES) {
-      const { done, value } = await this.#entries.next();
-      if (done === true) break;
-      loaded.push(value as PageEntry);
-    }
-    this.#loaded = loaded;
-    this.#at = 0;
-    return loaded.length > 0;
-  }
 }

@@ -1,42 +1,39 @@
-import { ENTRY_DEAD, refOf } from './segment.ts';
-import type { SegmentPool } from './segment-pool.ts';
+import { offsetOf, type Segment, segmentIdOf } from './segment.ts';
 
-/** References to entries, with what they are sorted by. */
+/** References to entries of segments, with what they are sorted by. */
 export class Changes {
-  readonly refs: Int32Array;
-  readonly hashes: Int32Array;
-  readonly keyGroups: Uint16Array;
+  /** By id, as the refs name them. */
+  readonly segments: readonly (Segment | undefined)[];
+  refs: Int32Array = new Int32Array(1024);
+  hashes: Int32Array = new Int32Array(1024);
+  keyGroups: Uint16Array = new Uint16Array(1024);
   count = 0;
 
-  constructor(capacity: number) {
-    this.refs = new Int32Array(capacity);
-    this.hashes = new Int32Array(capacity);
-    this.keyGroups = new Uint16Array(capacity);
+  constructor(segments: readonly (Segment | undefined)[]) {
+    this.segments = segments;
   }
 
-  grown(): Changes {
-    const larger = new Changes(this.refs.length * 2);
-    larger.refs.set(this.refs);
-    larger.hashes.set(this.hashes);
-    larger.keyGroups.set(this.keyGroups);
-    larger.count = this.count;
-    return larger;
+  add(ref: number): void {
+    if (this.count === this.refs.length) this.#grow();
+    const segment = this.segmentOf(ref);
+    const offset = offsetOf(ref);
+    this.refs[this.count] = ref;
+    this.hashes[this.count] = segment.hashAt(offset);
+    this.keyGroups[this.count] = segment.keyGroupAt(offset);
+    this.count++;
   }
-}
 
-/** Every live entry written dirty after `completedEpoch`, in the order of memory. */
-export function collectChanges(pool: SegmentPool, completedEpoch: number): Changes {
-  let changes = new Changes(1024);
-  pool.forEach((segment) => {
-    if (segment.dirtyEpoch <= completedEpoch) return;
-    for (let offset = 0; offset < segment.used; offset += segment.entryBytesAt(offset)) {
-      if ((segment.flagsAt(offset) & ENTRY_DEAD) !== 0 || segment.epochAt(offset) <= completedEpoch) continue;
-      if (changes.count === changes.refs.length) changes = changes.grown();
-      const at = changes.count++;
-      changes.refs[at] = refOf(segment.id, offset);
-      changes.hashes[at] = segment.hashAt(offset);
-      changes.keyGroups[at] = segment.keyGroupAt(offset);
-    }
-  });
-  return changes;
+  segmentOf(ref: number): Segment {
+    return this.segments[segmentIdOf(ref)]!;
+  }
+
+  #grow(): void {
+    const { refs, hashes, keyGroups } = this;
+    this.refs = new Int32Array(refs.length * 2);
+    this.refs.set(refs);
+    this.hashes = new Int32Array(refs.length * 2);
+    this.hashes.set(hashes);
+    this.keyGroups = new Uint16Array(refs.length * 2);
+    this.keyGroups.set(keyGroups);
+  }
 }

@@ -1,6 +1,7 @@
 import type { ByteWriter } from '../../engine/base/bytes.ts';
 import { BloomFilter } from './bloom-filter.ts';
-import { type Changes, collectChanges } from './changes.ts';
+import { ChangeLog, type ChangeLogOptions } from './change-log.ts';
+import { Cut } from './cut.ts';
 import { KeyImage } from './key-image.ts';
 import { KeyProbe } from './key-probe.ts';
 import { forEachLiveKey, type OnKeyBytes } from './live-keys.ts';
@@ -13,6 +14,7 @@ import {
   ENTRY_HEADER_BYTES,
   ENTRY_IN_CHECKPOINT,
   ENTRY_IN_STORE,
+  ENTRY_LATE,
   ENTRY_REFERENCED,
   ENTRY_STORE_CURRENT,
   entryBytes,
@@ -52,6 +54,14 @@ export class EncodedTier {
   /** Hashes of all keys that were ever spilled. */
   readonly #spilled: BloomFilter = new BloomFilter();
   readonly #writer: ByteWriter;
+  readonly #logOptions: ChangeLogOptions;
+  /** Gets the changes that are evicted. */
+  log: ChangeLog;
+  /** What the running snapshot has not read yet, and the log of what of it is evicted. */
+  #cut: Cut | undefined = undefined;
+  #cutLog: ChangeLog | undefined = undefined;
+  /** What is written now is from before the last barrier, whose snapshot is running. */
+  isBeforeBarrier = false;
   /** Epoch of changes made now, and the last one whose checkpoint is complete. */
   epoch = 1;
   completedEpoch = 0;
@@ -63,7 +73,10 @@ export class EncodedTier {
     readonly areas: StoreAreas;
     readonly maxParallelism: number;
     readonly bytesMax: number;
+    readonly log: ChangeLogOptions;
   }) {
+    this.#logOptions = options.log;
+    this.log = new ChangeLog(options.log);
     this.#codec = options.codec;
     this.#areas = options.areas;
     this.#maxParallelism = options.maxParallelism;
@@ -78,6 +91,11 @@ export class EncodedTier {
 
   get byteLength(): number {
     return this.#pool.byteLength + this.#index.byteLength + this.#spilled.byteLength;
+  }
+
+  /** Bytes beyond it: what only a snapshot still reads, and changes on their way to checkpoint storage. */
+  get extraBytes(): number {
+    return this.#pool.retainedBytes + this.log.byteLength + (this.#cutLog?.byteLength ?? 0);
   }
 
   /** Entries, tombstones included. */
@@ -184,18 +202,19 @@ export class EncodedTier {
   #write(page: Page, keyGroup: number, ownFlags: number): number {
     const image = this.image;
     this.#probe.point(image.buffer, 0, image.length);
-    const isInCheckpoint = page.isInCheckpoint || (page.encodedEpoch !== 0 && page.encodedEpoch < this.epoch);
+    const epoch = this.#writeEpoch();
+    const isInCheckpoint = page.isInCheckpoint || (page.encodedEpoch !== 0 && page.encodedEpoch < epoch);
     page.isDirty = false;
     page.isInCheckpoint = isInCheckpoint;
     if (page.isEmpty) {
       page.isStored = false;
-      page.encodedEpoch = this.epoch;
+      page.encodedEpoch = epoch;
       this.#bury(keyGroup, ownFlags, isInCheckpoint);
       return 0;
     }
     const flags = ownFlags | (isInCheckpoint ? ENTRY_IN_CHECKPOINT : 0);
     page.isStored = true;
-    page.encodedEpoch = this.epoch;
+    page.encodedEpoch = epoch;
     let segment = this.#log.head;
     if (segment.byteLength - segment.used < HEAD_ROOM_BYTES + image.length) segment = this.#log.openHead();
     const writer = this.#writer;
@@ -208,7 +227,7 @@ export class EncodedTier {
       this.#moveGrown(offset, keyGroup, flags);
       return pageLength;
     }
-    this.#commit(segment, offset, pageLength, keyGroup, flags, this.epoch);
+    this.#commit(segment, offset, pageLength, keyGroup, flags, epoch);
     return pageLength;
   }
 
@@ -233,18 +252,20 @@ export class EncodedTier {
     forEachLiveKey(this.#pool, keyGroupStart, keyGroupEnd, visit);
   }
 
-  /** Every live entry whose changes the next checkpoint must hold, in the order of memory. */
-  changes(): Changes {
-    return collectChanges(this.#pool, this.completedEpoch);
+  /** A barrier: what is changed is cut off, and a new epoch begins. What was evicted of the changes is in the log returned. */
+  cut(): { readonly cut: Cut; readonly log: ChangeLog } {
+    const cut = new Cut(this.#pool, this.completedEpoch, this.epoch);
+    this.#cut = cut;
+    this.#cutLog = this.log;
+    this.log = new ChangeLog(this.#logOptions);
+    this.epoch++;
+    return { cut, log: this.#cutLog };
   }
 
-  /** Keeps the bytes of all entries as they are until `release`. */
-  retain(): void {
-    this.#pool.retain();
-  }
-
-  release(): void {
-    this.#pool.unretain();
+  /** The snapshot has read all that was cut off. */
+  endCut(): void {
+    this.#cut = undefined;
+    this.#cutLog = undefined;
   }
 
   /** Forgets a tombstone that every checkpoint has now, unless the store still has to be told. */
@@ -290,13 +311,20 @@ export class EncodedTier {
         this.#relocate(victim, offset);
         continue;
       }
-      if (batch.addEntry(victim, offset, this.completedEpoch)) this.#spilled.add(victim.hashAt(offset));
+      const cut = this.#cut;
+      const isCut = cut !== undefined && cut.isMember(victim, offset);
+      const isChange = victim.epochAt(offset) > this.completedEpoch;
+      const log = isCut ? this.#cutLog : isChange ? this.log : undefined;
+      if (batch.addEntry(victim, offset, log)) this.#spilled.add(victim.hashAt(offset));
+      if (isCut) cut.drop(victim, offset);
       this.#index.remove(victim.hashAt(offset), refOf(victim.id, offset));
       this.#log.kill(victim, offset);
     }
   }
 
   #relocate(segment: Segment, offset: number): void {
+    const cut = this.#cut;
+    const isCut = cut !== undefined && cut.isMember(segment, offset);
     const total = segment.entryBytesAt(offset);
     const target = this.#log.segmentFor(total);
     const at = target.used;
@@ -305,6 +333,12 @@ export class EncodedTier {
     target.liveBytes += total;
     target.dirtyEpoch = Math.max(target.dirtyEpoch, segment.epochAt(offset));
     this.#index.move(segment.hashAt(offset), refOf(segment.id, offset), refOf(target.id, at));
+    if (isCut) {
+      cut.drop(segment, offset);
+      cut.include(target, at);
+    } else {
+      target.clearFlag(at, ENTRY_LATE);
+    }
     this.#log.kill(segment, offset);
     if (target.isSealed && target !== this.#log.head) this.#log.seal(target);
   }
@@ -320,7 +354,7 @@ export class EncodedTier {
       flags |= this.#inheritedFlags(segment, offsetOf(before));
       if (flags === 0) {
         this.#index.remove(image.hash, before);
-        this.#log.kill(segment, offsetOf(before));
+        this.#supersede(segment, offsetOf(before));
         return;
       }
     }
@@ -328,7 +362,21 @@ export class EncodedTier {
     const target = this.#log.segmentFor(entryBytes(image.length, 0));
     const at = target.used;
     image.buffer.copy(target.buffer, at + ENTRY_HEADER_BYTES, 0, image.length);
-    this.#commit(target, at, 0, keyGroup, flags | ownFlags, this.epoch);
+    this.#commit(target, at, 0, keyGroup, flags | ownFlags, this.#writeEpoch());
+  }
+
+  #writeEpoch(): number {
+    return this.isBeforeBarrier ? this.#cut!.epoch : this.epoch;
+  }
+
+  /** An entry is not wanted any more: its key has another one now, or none. */
+  #supersede(segment: Segment, offset: number): void {
+    const cut = this.#cut;
+    if (cut !== undefined) {
+      if (this.isBeforeBarrier) cut.drop(segment, offset);
+      else cut.keep(segment, offset);
+    }
+    this.#log.kill(segment, offset);
   }
 
   /** The page outgrew the head while it was written: its bytes are in a grown copy of the head's buffer. */
@@ -342,7 +390,7 @@ export class EncodedTier {
     const target = this.#log.segmentFor(entryBytes(keyLength, pageLength));
     const at = target.used;
     grown.copy(target.buffer, at + ENTRY_HEADER_BYTES, start, end);
-    this.#commit(target, at, pageLength, keyGroup, flags, this.epoch);
+    this.#commit(target, at, pageLength, keyGroup, flags, this.#writeEpoch());
   }
 
   #inheritedFlags(segment: Segment, offset: number): number {
@@ -350,7 +398,7 @@ export class EncodedTier {
     const epoch = segment.epochAt(offset);
     let inherited = flags & (ENTRY_IN_STORE | ENTRY_IN_CHECKPOINT);
     if ((flags & ENTRY_STORE_CURRENT) !== 0) inherited |= ENTRY_IN_STORE;
-    if (epoch !== 0 && epoch < this.epoch) inherited |= ENTRY_IN_CHECKPOINT;
+    if (epoch !== 0 && epoch < this.#writeEpoch()) inherited |= ENTRY_IN_CHECKPOINT;
     return inherited;
   }
 
@@ -374,7 +422,7 @@ export class EncodedTier {
     if (before !== 0) {
       const old = this.#segments[segmentIdOf(before)]!;
       flags |= this.#inheritedFlags(old, offsetOf(before));
-      this.#log.kill(old, offsetOf(before));
+      this.#supersede(old, offsetOf(before));
     } else if (this.#spilled.size > 0 && this.#spilled.has(hash)) {
       flags |= ENTRY_IN_STORE;
     }
@@ -385,6 +433,7 @@ export class EncodedTier {
     words[word + 2] = pageLength;
     words[word + 3] = flags;
     words[word + 4] = epoch;
+    if (this.isBeforeBarrier) this.#cut!.include(segment, offset);
     if (segment.isSealed) this.#log.seal(segment);
     return ref;
   }

@@ -1,4 +1,6 @@
 import type { PageStore } from '../store/page-store.ts';
+import type { ChangeLog, ChangeLogOptions } from './change-log.ts';
+import type { Cut } from './cut.ts';
 import { DecodedTier } from './decoded-tier.ts';
 import { EncodedTier } from './encoded-tier.ts';
 import { hashOfBytes, hashOfKey, readKey } from './key-image.ts';
@@ -37,6 +39,7 @@ export interface PageCacheOptions {
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
   readonly large: LargeContext;
+  readonly log: ChangeLogOptions;
 }
 
 /** The key pages of one backend in three tiers: decoded, encoded, store. */
@@ -58,6 +61,12 @@ export class PageCache {
   #isSealed = false;
   #pin = 1;
   #loading: Page[] = [];
+  /**
+   * Dirty pages whose pin is not above it are as the last barrier found them; -1 when all of them are encoded. Whoever is to
+   * change a page raises its pin and has it encoded before: see `own`.
+   */
+  #cutPin = -1;
+  #cutPages: Page[] = [];
   readonly #spills: SpillQueue;
   /** Running average of encoded bytes of a page, for the estimate of new ones. */
   #encodedBytesAverage = 64;
@@ -77,8 +86,8 @@ export class PageCache {
     this.#spills = new SpillQueue(options.store);
     this.#maxParallelism = options.maxParallelism;
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
-    const { codec, areas, maxParallelism, encodedBytesMax } = options;
-    this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax });
+    const { codec, areas, maxParallelism, encodedBytesMax, log } = options;
+    this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax, log });
     this.passing = new PassingPage(this.encoded, codec);
     this.times = new TimeSpill({ store: options.store, areas, spills: this.#spills, encodedBytesMax });
     options.large.parts = new PageParts({
@@ -127,7 +136,10 @@ export class PageCache {
         if (page === undefined || page.pin !== pin) {
           if (distinct >= pagesMax || (bytes > bytesMax && distinct > 0)) break;
           if (page === undefined) page = this.#fault(key, hash, pin);
-          else page.pin = pin;
+          else {
+            if (page.pin <= this.#cutPin) this.own(page);
+            page.pin = pin;
+          }
           distinct++;
           bytes += page.byteEstimate;
         }
@@ -175,6 +187,7 @@ export class PageCache {
       if (isFull) this.#evict(this.#pin);
     }
     if (page.isHeld) this.#loadBlocking();
+    this.own(page);
     return page;
   }
 
@@ -217,12 +230,46 @@ export class PageCache {
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
   encodeDirty(): void {
     this.decoded.pages.forEach((page) => {
-      if (!page.isDirty) return;
-      const byteCount = this.#write(page, true);
-      const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
-      this.decoded.addBytes(estimate - page.byteEstimate);
-      page.byteEstimate = estimate;
+      if (page.isDirty) this.#encode(page);
     });
+  }
+
+  /**
+   * A barrier: the state as it is now is cut off for a snapshot. Until `sweep` has encoded them, decoded pages are encoded
+   * when they are used again, or leave. At most one at a time; `endCut` must follow.
+   */
+  cut(): { readonly cut: Cut; readonly log: ChangeLog } {
+    this.#cutPin = this.#pin++;
+    this.decoded.pages.forEach((page) => {
+      if (page.isDirty) this.#cutPages.push(page);
+    });
+    return this.encoded.cut();
+  }
+
+  /** Encodes up to `countMax` pages that the last barrier cut off. Returns whether there are more. */
+  sweep(countMax: number): boolean {
+    const pages = this.#cutPages;
+    for (let left = Math.min(countMax, pages.length); left > 0; left--) {
+      const page = pages.pop()!;
+      if (page.isDirty && page.pin <= this.#cutPin) this.#encode(page);
+    }
+    this.encoded.shrink(this.#onSpill);
+    if (pages.length === 0) this.#cutPin = -1;
+    return pages.length > 0;
+  }
+
+  /** What the barrier cut off is read, or given up. */
+  endCut(): void {
+    this.#cutPages.length = 0;
+    this.#cutPin = -1;
+    this.encoded.endCut();
+  }
+
+  /** A decoded page is going to be changed. */
+  own(page: Page): void {
+    if (page.pin > this.#cutPin) return;
+    if (page.isDirty) this.#encode(page);
+    page.pin = this.#pin;
   }
 
   /** Number of keys with any state. */
@@ -258,6 +305,7 @@ export class PageCache {
     this.#spills.check();
     if (this.#loading.length > 0) return this.#load(result);
     if (this.#spills.isFull) return this.#spills.done().then(() => result);
+    if (this.encoded.log.isFull) return this.encoded.log.room().then(() => result);
     return result;
   }
 
@@ -340,7 +388,10 @@ export class PageCache {
       const hash = hashOfKey(key);
       const page = pages.get(hash, key);
       if (page === undefined) this.#fault(key, hash, pin);
-      else page.pin = pin;
+      else {
+        this.own(page);
+        page.pin = pin;
+      }
     }
     return pin;
   }
@@ -384,11 +435,25 @@ export class PageCache {
     }
   }
 
+  /** Encodes a dirty page that stays. */
+  #encode(page: Page): void {
+    const byteCount = this.#write(page, true);
+    const estimate = PAGE_OVERHEAD_BYTES + byteCount * HEAP_BYTES_PER_ENCODED_BYTE;
+    this.decoded.addBytes(estimate - page.byteEstimate);
+    page.byteEstimate = estimate;
+  }
+
   /** Encodes a dirty page; returns its bytes, 0 when it is empty. */
   #write(page: Page, isKept: boolean): number {
-    if (page.hasLarge) forEachLarge(page, flushContent);
     const wasStored = page.isStored;
-    const byteCount = this.encoded.write(page, isKept);
+    let byteCount = 0;
+    this.encoded.isBeforeBarrier = page.pin <= this.#cutPin;
+    try {
+      if (page.hasLarge) forEachLarge(page, flushContent);
+      byteCount = this.encoded.write(page, isKept);
+    } finally {
+      this.encoded.isBeforeBarrier = false;
+    }
     if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     if (byteCount > 0) this.#encodedBytesAverage += (byteCount - this.#encodedBytesAverage) / 64;
     return byteCount;

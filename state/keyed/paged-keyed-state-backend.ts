@@ -30,6 +30,14 @@ import { Timers } from './timers.ts';
 
 const DECODED_PAGES_MAX = 65_536;
 
+/** Decoded pages encoded, or tombstones forgotten, before records get a turn. */
+const SWEEP_PAGES = 512;
+
+/** Bytes of changes sorted and written as one run: a share of the encoded tier, within bounds. */
+const RUN_SHARE = 1 / 4;
+const RUN_BYTES_MIN = 1 << 12;
+const RUN_BYTES_MAX = 8 << 20;
+
 export interface KeyedStateBackendOptions {
   readonly operatorUid: string;
   readonly maxParallelism: number;
@@ -50,13 +58,17 @@ export interface KeyedStateBackendOptions {
     readonly decodedPagesMax?: number | undefined;
     /** Encoded bytes from which one list or map is kept in parts of its own. Default 64 kB. */
     readonly splitBytes?: number | undefined;
+    /** Decoded pages that a snapshot encodes before records get a turn. Default 512. */
+    readonly sweepPages?: number | undefined;
   };
   readonly metrics?: MetricGroup | undefined;
   readonly logger?: Logger | undefined;
   /** Lets a running snapshot give records a turn between pieces of a file. */
   readonly scheduler?: Scheduler | undefined;
-  /** Default 64 MB. */
+  /** Default 16 MB. */
   readonly stateFileBytesMax?: number | undefined;
+  /** Key prefix in checkpoint storage for changes that leave memory between two checkpoints. Default `changes`. */
+  readonly filePrefix?: string | undefined;
 }
 
 /**
@@ -113,7 +125,8 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   ) {
     this.#cursor = large.cursor;
     const areas = new StoreAreas(options.storeOperatorId);
-    const { cache, store, maxParallelism, scheduler } = options;
+    const { cache, store, maxParallelism, scheduler, keyGroupStart, keyGroupEnd } = options;
+    const runBytes = Math.min(RUN_BYTES_MAX, Math.max(RUN_BYTES_MIN, cache.encodedBytesMax * RUN_SHARE));
     this.#codec = codec;
     this.#store = store;
     this.#keyTypes = new KeyTypes(options.operatorUid);
@@ -126,6 +139,12 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       decodedBytesMax: cache.decodedBytesMax,
       encodedBytesMax: cache.encodedBytesMax,
       large,
+      log: {
+        keyGroupStart,
+        keyGroupEnd,
+        partBytesMax: runBytes,
+        write: (run) => this.#snapshots.writeEvicted(run),
+      },
     });
     this.#eventTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: true });
     this.#processingTimers = new Timers({ cache: this.#cache, cursor: this.#cursor, isEventTime: false });
@@ -138,7 +157,6 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     });
     const looks = [this.#eventTimers, this.#processingTimers, this.#eventExpiry, this.#processingExpiry];
     this.#indexes = looks.map(({ index }) => index);
-    const { keyGroupStart, keyGroupEnd } = options;
     this.#keyScan = new KeyScan({ cache: this.#cache, areas, store, keyGroupStart, keyGroupEnd });
     this.#snapshots = new Snapshots({
       operatorUid: options.operatorUid,
@@ -148,11 +166,13 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       cache: this.#cache,
       codec,
       areas,
-      store,
       storage: options.storage,
       logger: options.logger ?? SILENT_LOGGER,
       yield: scheduler === undefined ? undefined : () => scheduler.yield(),
       fileBytesMax: options.stateFileBytesMax,
+      runBytes,
+      sweepPages: cache.sweepPages ?? SWEEP_PAGES,
+      filePrefix: options.filePrefix ?? 'changes',
       files,
     });
     if (options.metrics !== undefined) this.#publish(options.metrics);

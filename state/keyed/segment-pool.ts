@@ -4,7 +4,10 @@ import { Segment, SEGMENTS_MAX } from './segment.ts';
 /** Empty segments of full size kept for use again. */
 const FREE_SEGMENTS_MAX = 4;
 
-/** The segments of a slab by id, those in use, those to be used again, and those that only a snapshot still reads. */
+/**
+ * The segments of a slab by id, those in use, those to be used again, and those that only a snapshot still reads: it marks
+ * what it reads by `isRetained` and lets go of it by `pass`.
+ */
 export class SegmentPool {
   /** By id; looked up directly. */
   readonly segments: (Segment | undefined)[] = [undefined];
@@ -13,8 +16,8 @@ export class SegmentPool {
   readonly #free: Segment[] = [];
   readonly #freeIds: number[] = [];
   /** Segments without live entries that a snapshot still reads. */
-  readonly #zombies: Segment[] = [];
-  #retainCount = 0;
+  readonly #zombies: Set<Segment> = new Set();
+  #zombieBytes = 0;
   #bytes = 0;
   #count = 0;
 
@@ -25,6 +28,11 @@ export class SegmentPool {
   /** Bytes of the segments in use. */
   get byteLength(): number {
     return this.#bytes;
+  }
+
+  /** Bytes of segments that only a snapshot still reads. */
+  get retainedBytes(): number {
+    return this.#zombieBytes;
   }
 
   /** Segments in use; at most SEGMENTS_MAX - 1. */
@@ -54,20 +62,20 @@ export class SegmentPool {
   release(segment: Segment): void {
     this.#bytes -= segment.byteLength;
     this.#count--;
-    if (this.#retainCount > 0) this.#zombies.push(segment);
-    else this.#recycle(segment);
+    if (!segment.isRetained) return this.#recycle(segment);
+    this.#zombies.add(segment);
+    this.#zombieBytes += segment.byteLength;
   }
 
-  /** Keeps the bytes of all segments as they are until `unretain`, even of those given back meanwhile. */
-  retain(): void {
-    this.#retainCount++;
-  }
-
-  unretain(): void {
-    this.#retainCount--;
-    if (this.#retainCount > 0) return;
-    for (const segment of this.#zombies) this.#recycle(segment);
-    this.#zombies.length = 0;
+  /** The snapshot needs the bytes of a segment no longer. */
+  pass(segment: Segment): void {
+    segment.isRetained = false;
+    segment.isWaiting = false;
+    segment.cutAt = 0;
+    segment.late = undefined;
+    if (!this.#zombies.delete(segment)) return;
+    this.#zombieBytes -= segment.byteLength;
+    this.#recycle(segment);
   }
 
   /** Calls `visit` for segments with live entries. */
@@ -80,6 +88,7 @@ export class SegmentPool {
 
   #recycle(segment: Segment): void {
     this.segments[segment.id] = undefined;
+    segment.generation++;
     if (segment.byteLength === this.#fullBytes && this.#free.length < FREE_SEGMENTS_MAX) {
       segment.used = 0;
       segment.liveBytes = 0;

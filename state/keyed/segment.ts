@@ -25,6 +25,11 @@ export const ENTRY_REFERENCED = 16;
 /** The decoded tier may hold the page, perhaps newer than this entry. */
 export const ENTRY_DECODED = 32;
 
+/** A running snapshot takes the entry, though it lies outside of what the barrier cut: see `Cut`. */
+export const ENTRY_LATE = 64;
+/** A running snapshot does not take the entry after all. */
+export const ENTRY_VOID = 128;
+
 /** Places inside a segment take 18 bits of a ref, in units of 4 bytes. */
 export const SEGMENT_BYTES_MAX = 1 << 20;
 const OFFSET_BITS = 18;
@@ -58,6 +63,16 @@ export class Segment {
   /** The newest epoch of its dirty entries. */
   dirtyEpoch = 0;
   isSealed = false;
+  /** A running snapshot reads its bytes: it is not used again until that is done. */
+  isRetained = false;
+  /** A running snapshot has still to look through it. */
+  isWaiting = false;
+  /** Bytes [0, cutAt) were there at the barrier and are not looked through yet. */
+  cutAt = 0;
+  /** Offsets of further entries that the running snapshot takes. */
+  late: number[] | undefined = undefined;
+  /** How often it was used again. */
+  generation = 0;
 
   constructor(id: number, byteLength: number) {
     this.id = id;

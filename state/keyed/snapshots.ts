@@ -8,12 +8,11 @@ import type { StateFileHeader } from '../snapshot/state-file-format.ts';
 import type { StateFile } from '../snapshot/state-file.ts';
 import { writeStateFiles, type WriteOptions } from '../snapshot/write-state-files.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
-import type { PageStore } from '../store/page-store.ts';
-import { EntriesRun, SpilledChangesRun } from './changes-run.ts';
+import { EntriesRun } from './changes-run.ts';
+import type { Cut } from './cut.ts';
 import type { SnapshotOptions } from './keyed-state-backend.ts';
 import type { PageCache } from './page-cache.ts';
 import { PageCodec } from './page-codec.ts';
-import { offsetOf } from './segment.ts';
 import type { StoreAreas } from './store-areas.ts';
 
 export interface SnapshotsOptions {
@@ -24,11 +23,16 @@ export interface SnapshotsOptions {
   readonly cache: PageCache;
   readonly codec: PageCodec;
   readonly areas: StoreAreas;
-  readonly store: PageStore;
   readonly storage: ObjectStorage;
   readonly logger: Logger;
   readonly yield: (() => Promise<void>) | undefined;
   readonly fileBytesMax: number | undefined;
+  /** Bytes of segments that are sorted and written as one run. */
+  readonly runBytes: number;
+  /** Decoded pages that are encoded, or tombstones that are forgotten, before records get a turn. */
+  readonly sweepPages: number;
+  /** Key prefix of what is written between checkpoints. */
+  readonly filePrefix: string;
   /** The files restored from, oldest first. */
   readonly files: readonly StateFile[];
 }
@@ -42,6 +46,7 @@ export class Snapshots {
   #isClosed = false;
   #folding: Promise<void> | undefined = undefined;
   #foldCount = 0;
+  #evictedCount = 0;
   /** For metrics: bytes and pages of the last delta, bytes folded so far. */
   lastDeltaBytes = 0;
   lastDeltaPages = 0;
@@ -54,7 +59,7 @@ export class Snapshots {
 
   /** See `KeyedStateBackend.snapshot`. The part before the first `await` sees the state as it is now. */
   async take(options: SnapshotOptions): Promise<readonly StateFile[]> {
-    const { cache, areas, store } = this.#options;
+    const { cache } = this.#options;
     const { encoded } = cache;
     assert(
       !this.#isRunning,
@@ -62,38 +67,31 @@ export class Snapshots {
     );
     this.#isRunning = true;
     cache.seal();
-    cache.encodeDirty();
-    const epoch = encoded.epoch++;
-    const changes = encoded.changes();
-    const firstEpoch = encoded.completedEpoch + 1;
-    // Folding may replace files meanwhile; the files of now and these changes are the state of now.
-    const filesBefore = this.#files;
-    encoded.retain();
+    const { cut, log } = cache.cut();
+    let isComplete = false;
     try {
-      await cache.spillsDone();
-      const runs: PageRun[] = [];
-      if (encoded.hasSpilled) {
-        for (let e = firstEpoch; e <= epoch; e++) {
-          const { start, end } = areas.changesOf(e);
-          runs.push(new SpilledChangesRun(store.iterate(start, end)));
-        }
-      }
-      // Changes still in memory are newer than those spilled.
-      runs.push(new EntriesRun(encoded, changes, this.#options.keyGroupStart, this.#options.keyGroupEnd));
-      if (options.isFull) return this.#withoutDropped(await this.#writeFull(options, filesBefore, runs));
-      const written = await this.#writeDelta(options, runs, filesBefore.length === 0);
-      this.#files = [...this.#files, ...written];
-      encoded.completedEpoch = epoch;
-      for (let i = 0; i < changes.count; i++) {
-        const ref = changes.refs[i]!;
-        if (encoded.segmentOf(ref).pageLengthAt(offsetOf(ref)) === 0) encoded.forget(ref);
-      }
-      if (encoded.hasSpilled) await store.deleteRange(areas.changesOf(firstEpoch).start, areas.changesOf(epoch).end);
+      while (cache.sweep(this.#options.sweepPages)) await this.#pause();
+      const written = await this.#writeCut(options, cut);
+      cache.endCut();
+      // What was evicted before its turn is older than what was in memory.
+      const evicted = await log.files();
+      // Folding may have replaced files meanwhile; the files of now and these changes are the state of the barrier.
+      this.#files = [...this.#files, ...evicted, ...written];
+      encoded.completedEpoch = cut.epoch;
+      isComplete = true;
+      this.#note([...evicted, ...written]);
+      await this.#forgetTombstones(cut);
       const files = this.#files;
+      if (options.isFull) return this.#withoutDropped(await this.#writeFull(options, files));
       this.#startFold(options);
       return this.#withoutDropped(files);
     } finally {
-      encoded.release();
+      if (!isComplete) {
+        cache.endCut();
+        await log.idle();
+        encoded.log.prepend(log);
+      }
+      cut.end();
       this.#isRunning = false;
     }
   }
@@ -102,6 +100,15 @@ export class Snapshots {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#folding;
+    await this.#options.cache.encoded.log.idle();
+  }
+
+  /** Writes changes that leave memory between two checkpoints. */
+  writeEvicted(run: PageRun): Promise<readonly StateFile[]> {
+    const { codec, filePrefix } = this.#options;
+    const options = { checkpointId: 0, filePrefix };
+    const header = this.#header(options.checkpointId, 'delta', codec);
+    return writeStateFiles(run, this.#writeOptions(options, header, `evicted-${this.#evictedCount++}`));
   }
 
   /** Resolves when no folding runs. For tests. */
@@ -119,26 +126,45 @@ export class Snapshots {
     }));
   }
 
-  async #writeDelta(options: SnapshotOptions, runs: readonly PageRun[], isFirst: boolean): Promise<StateFile[]> {
-    const kind = isFirst ? 'base' : 'delta';
-    const header = this.#header(options.checkpointId, kind, this.#options.codec);
-    const run = runs.length === 1 ? runs[0]! : new MergedRun(runs);
-    const written = await writeStateFiles(run, this.#writeOptions(options, header, kind));
-    this.lastDeltaBytes = written.reduce((sum, file) => sum + file.bytes, 0);
-    this.lastDeltaPages = written.reduce((sum, file) => sum + file.pageCount, 0);
+  /** Writes what a barrier cut off as sorted runs, one after the other. */
+  async #writeCut(options: SnapshotOptions, cut: Cut): Promise<StateFile[]> {
+    const { codec, keyGroupStart, keyGroupEnd, runBytes } = this.#options;
+    const header = this.#header(options.checkpointId, 'delta', codec);
+    const written: StateFile[] = [];
+    for (let changes = cut.next(runBytes); changes !== undefined; changes = cut.next(runBytes)) {
+      const run = new EntriesRun(changes, keyGroupStart, keyGroupEnd, false);
+      const write = this.#writeOptions(options, header, 'delta');
+      written.push(...(await writeStateFiles(run, { ...write, firstPart: written.length })));
+      cut.pass();
+      await this.#pause();
+    }
     return written;
   }
 
-  async #writeFull(
-    options: SnapshotOptions,
-    files: readonly StateFile[],
-    changes: readonly PageRun[],
-  ): Promise<StateFile[]> {
+  async #writeFull(options: SnapshotOptions, files: readonly StateFile[]): Promise<StateFile[]> {
     // The formats of the files and our own, so that pages can be copied as they are.
     const { codec } = this.#options;
-    const older = await this.#openRuns(files, codec);
+    const runs = await this.#openRuns(files, codec);
     const header = this.#header(options.checkpointId, 'base', codec);
-    return writeStateFiles(new MergedRun([...older, ...changes]), this.#writeOptions(options, header, 'full'));
+    return writeStateFiles(new MergedRun(runs), this.#writeOptions(options, header, 'full'));
+  }
+
+  async #forgetTombstones(cut: Cut): Promise<void> {
+    const { encoded } = this.#options.cache;
+    for (let at = 0; at < cut.tombstoneCount;) {
+      at = cut.forEachTombstone(at, this.#options.sweepPages, (ref) => encoded.forget(ref));
+      await this.#pause();
+    }
+  }
+
+  #note(written: readonly StateFile[]): void {
+    this.lastDeltaBytes = written.reduce((sum, file) => sum + file.bytes, 0);
+    this.lastDeltaPages = written.reduce((sum, file) => sum + file.pageCount, 0);
+  }
+
+  /** Gives records a turn. */
+  async #pause(): Promise<void> {
+    await this.#options.yield?.();
   }
 
   #startFold(options: SnapshotOptions): void {
@@ -190,7 +216,11 @@ export class Snapshots {
     return { operatorUid, maxParallelism, checkpointId, kind, formats: codec.formats };
   }
 
-  #writeOptions(options: SnapshotOptions, header: StateFileHeader, name: string): WriteOptions {
+  #writeOptions(
+    options: Pick<SnapshotOptions, 'checkpointId' | 'filePrefix'>,
+    header: StateFileHeader,
+    name: string,
+  ): WriteOptions {
     const { storage, areas, keyGroupStart, keyGroupEnd, fileBytesMax } = this.#options;
     const place = `op${areas.operatorId}-kg${keyGroupStart}-${keyGroupEnd}`;
     return {

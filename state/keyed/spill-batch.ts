@@ -1,4 +1,5 @@
 import type { PageWrite } from '../store/page-store.ts';
+import type { ChangeLog } from './change-log.ts';
 import {
   ENTRY_HEADER_BYTES,
   ENTRY_IN_CHECKPOINT,
@@ -27,12 +28,12 @@ export class SpillBatch {
   }
 
   /**
-   * Adds what the store must be told of an entry that leaves memory: its page unless the store has it, and, when the next
-   * checkpoint must hold it, its change.
+   * Adds what the store must be told of an entry that leaves memory: its page unless the store has it.
    *
+   * @param log gets it when the next checkpoint must hold it.
    * @returns whether the store has its page now.
    */
-  addEntry(segment: Segment, offset: number, completedEpoch: number): boolean {
+  addEntry(segment: Segment, offset: number, log: ChangeLog | undefined): boolean {
     const flags = segment.flagsAt(offset);
     if ((flags & ENTRY_STORE_CURRENT) !== 0) return true;
     const { buffer } = segment;
@@ -47,9 +48,7 @@ export class SpillBatch {
     else if ((flags & ENTRY_IN_STORE) !== 0) {
       this.#add(this.#areas.pageKey(keyGroup, hash, buffer, keyOffset, keyLength), undefined);
     }
-    if (epoch > completedEpoch) {
-      this.#add(this.#areas.changeKey(epoch, keyGroup, hash, buffer, keyOffset, keyLength), value);
-    }
+    log?.add(segment, offset);
     return pageLength > 0;
   }
 

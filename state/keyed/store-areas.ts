@@ -2,16 +2,13 @@
  * Keys of one operator in the shared store. Big-endian, so that they sort; hashes as unsigned.
  *   0  u16  operator
  *   2  u8   area
- *   area 0, pages:             3  u16 key group   5  u32 hash   9  key
- *   area 1, changes to write:  3  u32 epoch       7  u16 key group   9  u32 hash   13  key
- *   area 2, time index:        3  u8 index        4  what the index adds
- * Values of areas 0 and 1: u8 flags, i32 epoch (little-endian), page; no page is a tombstone (area 1).
+ *   area 0, pages:        3  u16 key group   5  u32 hash   9  key
+ *   area 2, time index:   3  u8 index        4  what the index adds
+ * Values of area 0: u8 flags, i32 epoch (little-endian), page.
  */
 const AREA_PAGES = 0;
-const AREA_CHANGES = 1;
 const AREA_TIMES = 2;
 const PAGE_PREFIX_BYTES = 9;
-const CHANGE_PREFIX_BYTES = 13;
 export const STORE_VALUE_HEADER_BYTES = 5;
 
 /** Makes the keys and values of one operator's entries in the shared store. */
@@ -52,28 +49,6 @@ export class StoreAreas {
     return key;
   }
 
-  changeKey(epoch: number, keyGroup: number, hash: number, buffer: Buffer, offset: number, length: number): Uint8Array {
-    const key = Buffer.allocUnsafe(CHANGE_PREFIX_BYTES + length);
-    this.#prefix(key, AREA_CHANGES);
-    key.writeUInt32BE(epoch, 3);
-    key.writeUInt16BE(keyGroup, 7);
-    key.writeInt32BE(hash, 9);
-    buffer.copy(key, CHANGE_PREFIX_BYTES, offset, offset + length);
-    return key;
-  }
-
-  /** Bounds of the changes of one epoch. */
-  changesOf(epoch: number): { readonly start: Uint8Array; readonly end: Uint8Array } {
-    return { start: this.#epochKey(epoch), end: this.#epochKey(epoch + 1) };
-  }
-
-  #epochKey(epoch: number): Uint8Array {
-    const key = Buffer.alloc(7);
-    this.#prefix(key, AREA_CHANGES);
-    key.writeUInt32BE(epoch, 3);
-    return key;
-  }
-
   timesKey(index: number, suffix: Uint8Array): Uint8Array {
     const key = Buffer.allocUnsafe(4 + suffix.length);
     this.#prefix(key, AREA_TIMES);
@@ -100,24 +75,4 @@ export function storeValue(flags: number, epoch: number, buffer: Buffer, offset:
 export function keyOfPageEntry(entryKey: Uint8Array): { readonly key: Buffer; readonly hash: number } {
   const bytes = Buffer.from(entryKey.buffer, entryKey.byteOffset, entryKey.byteLength);
   return { key: bytes.subarray(PAGE_PREFIX_BYTES), hash: bytes.readInt32BE(5) };
-}
-
-/** An entry of area 1, taken apart. */
-export interface StoredChange {
-  readonly keyGroup: number;
-  readonly hash: number;
-  readonly key: Buffer;
-  /** Undefined: a tombstone. */
-  readonly page: Buffer | undefined;
-}
-
-export function readChange(key: Uint8Array, value: Uint8Array): StoredChange {
-  const keyBytes = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
-  const valueBytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return {
-    keyGroup: keyBytes.readUInt16BE(7),
-    hash: keyBytes.readInt32BE(9),
-    key: keyBytes.subarray(CHANGE_PREFIX_BYTES),
-    page: valueBytes.length > STORE_VALUE_HEADER_BYTES ? valueBytes.subarray(STORE_VALUE_HEADER_BYTES) : undefined,
-  };
 }

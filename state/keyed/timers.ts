@@ -109,6 +109,7 @@ export class Timers {
   #firePage(page: Page, timers: PageTimers, timestampMs: number, onTimer: OnTimer): number {
     const { keyBuffer, keyOffset, keyLength } = this.index;
     let fired = 0;
+    this.#cache.own(page);
     timers.indexedAtMs = -Infinity;
     page.isDirty = true;
     page.isHeld = true;

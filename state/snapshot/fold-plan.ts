@@ -15,7 +15,7 @@ export interface FoldPlan {
 /** Fewer groups are not worth folding. */
 const FOLD_GROUPS_MIN = 4;
 
-const PART = /-\d{3}-[0-9a-f]{8}\.state$/;
+const PART = /-\d{3,}-[0-9a-f]{8}\.state$/;
 
 /** Cuts a list of files, oldest first, into groups by the names they were written under. */
 export function groupFiles(files: readonly StateFile[]): FileGroup[] {

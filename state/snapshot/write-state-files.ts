@@ -5,7 +5,7 @@ import { StateFileWriter } from './state-file-writer.ts';
 import type { StateFile } from './state-file.ts';
 
 /** Bytes after which a file is closed and the next one begun. */
-export const STATE_FILE_BYTES_MAX = 64 << 20;
+export const STATE_FILE_BYTES_MAX = 16 << 20;
 /** Bytes written between two turns given to others. */
 const YIELD_BYTES = 1 << 20;
 
@@ -19,6 +19,8 @@ export interface WriteOptions {
   /** A base keeps no tombstones: nothing lies under it. */
   readonly keepsTombstones: boolean;
   readonly fileBytesMax?: number | undefined;
+  /** Number of the first file. Default 0. */
+  readonly firstPart?: number | undefined;
   /** Gives other work on this thread a turn. */
   readonly yield?: (() => Promise<void>) | undefined;
   /** Asked now and then; true gives up (the promise resolves to what was written so far). */
@@ -37,7 +39,8 @@ export async function writeStateFiles(run: PageRun, options: WriteOptions): Prom
   const finish = async (open: StateFileWriter, keyGroupEnd: number): Promise<void> => {
     const { bytes, checksum } = open.finish();
     // The checksum in the name keeps files of different content apart, whoever writes them.
-    const key = `${stem}-${String(files.length).padStart(3, '0')}-${checksum.toString(16).padStart(8, '0')}.state`;
+    const part = (options.firstPart ?? 0) + files.length;
+    const key = `${stem}-${String(part).padStart(3, '0')}-${checksum.toString(16).padStart(8, '0')}.state`;
     await storage.put(key, bytes);
     open.release();
     const pageCount = open.pageCount;

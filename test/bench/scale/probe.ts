@@ -23,6 +23,9 @@ export interface Measured {
   /** The longest gap in the first second of a checkpoint. */
   readonly barrierPauseMaxMs: number;
   readonly peakRssMb: number;
+  /** At that time: the JavaScript heap of the task's thread, and array buffers. */
+  readonly heapMb: number;
+  readonly buffersMb: number;
 }
 
 /** Looks at the event loop, at memory and at the outputs of a run. */
@@ -37,6 +40,8 @@ export class Probe {
   #stallMs = 0;
   #stallCpuMs = 0;
   #peakRss = 0;
+  #heapAtPeak = 0;
+  #buffersAtPeak = 0;
   #records = 0;
   #gaps: Gap[] = [];
   #barriersAtMs: number[] = [];
@@ -100,6 +105,8 @@ export class Probe {
       pauseMaxMs: rounded(gaps[0] ?? 0),
       barrierPauseMaxMs: rounded(Math.max(0, ...nearBarrier.map(({ ms }) => ms))),
       peakRssMb: Math.round(this.#peakRss / (1 << 20)),
+      heapMb: Math.round(this.#heapAtPeak / (1 << 20)),
+      buffersMb: Math.round(this.#buffersAtPeak / (1 << 20)),
     };
   }
 
@@ -111,11 +118,20 @@ export class Probe {
       this.#stallCpuMs = Math.max(this.#stallCpuMs, cpuMs - this.#lastThreadCpuMs);
       if (nowMs - this.#lastRssAtMs > 50) {
         this.#lastRssAtMs = nowMs;
-        this.#peakRss = Math.max(this.#peakRss, process.memoryUsage.rss());
+        this.#lookAtMemory();
       }
     }
     this.#lastLookMs = nowMs;
     this.#lastThreadCpuMs = cpuMs;
+  }
+
+  #lookAtMemory(): void {
+    const rss = process.memoryUsage.rss();
+    if (rss <= this.#peakRss) return;
+    const { heapTotal, arrayBuffers } = process.memoryUsage();
+    this.#peakRss = rss;
+    this.#heapAtPeak = heapTotal;
+    this.#buffersAtPeak = arrayBuffers;
   }
 }
 

@@ -74,6 +74,15 @@ interface Kept {
 
 let nextOperatorId = 0;
 
+/** Resolves after so many promises, one after the other, have. */
+async function ticks(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve();
+}
+
+function neverNeeded(): never {
+  throw new Error('a backend needs no timers');
+}
+
 /** Applies steps to backends and model alike and compares them. */
 export class Run {
   readonly storage = new MemoryStorage();
@@ -110,6 +119,7 @@ export class Run {
         restoreFiles: files,
         cache: { decodedBytesMax: 1 << 16, ...this.cache },
         stateFileBytesMax: this.cache.stateFileBytesMax,
+        scheduler: { setTimer: neverNeeded, delay: neverNeeded, yield: () => ticks(this.cache.pauseTicks) },
       });
       this.subtasks.push({ backend, states: openStates(backend), from: range.start, to: range.end });
     }

@@ -7,6 +7,9 @@ export interface CacheSize {
   readonly encodedBytesMax: number;
   readonly stateFileBytesMax: number;
   readonly splitBytes: number;
+  /** Decoded pages that a snapshot encodes at a time; between, it lets so many promises settle. */
+  readonly sweepPages: number;
+  readonly pauseTicks: number;
 }
 
 const anyKey = fc.oneof(
@@ -123,4 +126,6 @@ export const anyCache: fc.Arbitrary<CacheSize> = fc.record({
   encodedBytesMax: fc.constantFrom(1, 80_000, 120_000, 1_000_000),
   stateFileBytesMax: fc.constantFrom(2_000, 64 << 20),
   splitBytes: fc.constantFrom(8, 16, 64 << 10),
+  sweepPages: fc.constantFrom(1, 3, 512),
+  pauseTicks: fc.constantFrom(0, 2, 20, 200),
 });

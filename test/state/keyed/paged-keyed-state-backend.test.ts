@@ -24,7 +24,7 @@ async function check(steps: readonly Step[], cache: CacheSize, store: PageStore)
 }
 
 const anyRun = [fc.array(anyStep, { maxLength: 60 }), anyCache] as const;
-const RUNS = 100;
+const RUNS = 200;
 
 test('any sequence of accesses, timers, snapshots and rescales does what a plain map and a sorted list do', async () => {
   await fc.assert(
