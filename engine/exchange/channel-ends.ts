@@ -28,6 +28,8 @@ export interface InputChannel {
   readonly isEmpty: boolean;
   /** Takes the oldest element; undefined when there is none now. */
   take(): StreamElement | undefined;
+  /** The i-th batch that `take` will give, as far as it is known already; to be looked at only. */
+  peek?(i: number): RecordBatch | undefined;
   /** Takes a batch back when its records have been processed. */
   release(batch: RecordBatch): void;
   /** Called when there may be an element to take: wakes the consumer. Set by the task. */

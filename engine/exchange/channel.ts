@@ -62,6 +62,15 @@ export class Channel implements OutputChannel, InputChannel {
     return element;
   }
 
+  peek(i: number): RecordBatch | undefined {
+    let left = i;
+    for (let at = this.#head; at < this.#elements.length; at++) {
+      const element = this.#elements[at];
+      if (element instanceof RecordBatch && left-- === 0) return element;
+    }
+    return undefined;
+  }
+
   /** An empty batch to fill. */
   acquire(): RecordBatch {
     return this.#pool.pop() ?? new RecordBatch(this.#batchCapacity);

@@ -1,5 +1,6 @@
 import type { InputChannel, StreamElement } from '../exchange/channel-ends.ts';
 import type { BarrierAligner } from './barrier-aligner.ts';
+import { RecordBatch } from './record-batch.ts';
 
 /** An input channel of a task, and which of the head's inputs it feeds. */
 export interface GateChannel {
@@ -17,11 +18,14 @@ export class InputGate {
   readonly channels: readonly GateChannel[];
   readonly #aligner: BarrierAligner;
   #next = 0;
+  /** By channel: the next so many batches were shown to `forEachNext`. */
+  readonly #shownCounts: number[];
   /** Index of the channel that the last element came from. */
   lastChannelIndex = 0;
 
   constructor(channels: readonly GateChannel[], aligner: BarrierAligner) {
     this.channels = channels;
+    this.#shownCounts = channels.map(() => 0);
     this.#aligner = aligner;
   }
 
@@ -35,10 +39,25 @@ export class InputGate {
       const element = this.channels[index]!.channel.take();
       if (element === undefined) continue;
       this.lastChannelIndex = index;
+      if (this.#shownCounts[index]! > 0 && element instanceof RecordBatch) this.#shownCounts[index]!--;
       this.#next = index + 1 === count ? 0 : index + 1;
       return element;
     }
     return undefined;
+  }
+
+  /** Calls `visit` with the next batches of keyed channels that are known, up to so many a channel, with each batch once. */
+  forEachNext(countMax: number, visit: (batch: RecordBatch) => void): void {
+    for (let c = 0; c < this.channels.length; c++) {
+      const { channel, isKeyed } = this.channels[c]!;
+      if (!isKeyed || channel.peek === undefined) continue;
+      for (let i = this.#shownCounts[c]!; i < countMax; i++) {
+        const batch = channel.peek(i);
+        if (batch === undefined) break;
+        this.#shownCounts[c] = i + 1;
+        visit(batch);
+      }
+    }
   }
 
   get hasElement(): boolean {

@@ -9,6 +9,7 @@ import { InputWatermarks } from './input-watermarks.ts';
 import { TaskMails } from './mailbox.ts';
 import { OperatorBlocks } from './operator-blocks.ts';
 import type { ChainedOperator } from './operator-chain.ts';
+import { PrefetchAhead } from './prefetch-ahead.ts';
 import { RecordBatch } from './record-batch.ts';
 import { createRecordLoop, type RecordLoop } from './record-loop.ts';
 import type { SourceOperator } from './source-operator.ts';
@@ -42,6 +43,7 @@ export class Task {
   readonly #time: TimeWork;
   readonly #blocks: OperatorBlocks;
   readonly #gate: InputGate;
+  readonly #ahead: PrefetchAhead;
   readonly #watermarks: InputWatermarks;
   readonly #outputs: readonly ChannelOutput[];
   readonly #recordsPerPoll: number;
@@ -104,6 +106,7 @@ export class Task {
       listener: { onAligned: () => this.#snapshot(this.#barrier!), onAborted: () => {} },
     });
     this.#gate = new InputGate(options.inputs, this.aligner);
+    this.#ahead = new PrefetchAhead(this.#gate, options.keyedState);
     this.#watermarks = new InputWatermarks(options.inputs, options.inputCount, this.#time);
     this.#openChannelCounts = new Array<number>(options.inputCount).fill(0);
     this.#openInputCount = options.inputCount;
@@ -300,9 +303,10 @@ export class Task {
     this.#waitForState(prepared.then((to) => void (this.#preparedTo = to)));
   }
 
-  /** Processes records [batchFrom, preparedTo) of the current batch. */
+  /** Processes records [batchFrom, preparedTo) of the current batch. Pages for the next ones are fetched meanwhile. */
   #runPrepared(): void {
     const batch = this.#batch!;
+    if (this.#batchFrom === 0) this.#ahead.run();
     const { inputIndex, channel, isKeyed } = this.#gate.channels[this.#batchChannelIndex]!;
     const from = this.#batchFrom;
     const to = this.#preparedTo;

@@ -62,6 +62,8 @@ export class EncodedTier {
   #cutLog: ChangeLog | undefined = undefined;
   /** What is written now is from before the last barrier, whose snapshot is running. */
   isBeforeBarrier = false;
+  /** Pages on their way from the store that nobody waits for: by the hash of their key, the number of the request. */
+  readonly fetching: Map<number, number> = new Map();
   /** Epoch of changes made now, and the last one whose checkpoint is complete. */
   epoch = 1;
   completedEpoch = 0;
@@ -315,9 +317,12 @@ export class EncodedTier {
       const isCut = cut !== undefined && cut.isMember(victim, offset);
       const isChange = victim.epochAt(offset) > this.completedEpoch;
       const log = isCut ? this.#cutLog : isChange ? this.log : undefined;
-      if (batch.addEntry(victim, offset, log)) this.#spilled.add(victim.hashAt(offset));
+      const hash = victim.hashAt(offset);
+      if (batch.addEntry(victim, offset, log)) this.#spilled.add(hash);
+      // What is on its way may be older than what goes to the store now.
+      if (this.fetching.size > 0) this.fetching.delete(hash);
       if (isCut) cut.drop(victim, offset);
-      this.#index.remove(victim.hashAt(offset), refOf(victim.id, offset));
+      this.#index.remove(hash, refOf(victim.id, offset));
       this.#log.kill(victim, offset);
     }
   }

@@ -26,6 +26,11 @@ export interface KeyedStateBackend {
    * it when pages have to be fetched.
    */
   prepare(keys: readonly Key[], from: number, to: number): number | Promise<number>;
+  /**
+   * Says that `keys[from .. to)` will be prepared soon: pages that are far away are fetched meanwhile, as far as there is room.
+   * Changes nothing else, and nobody waits for it.
+   */
+  prefetch?(keys: readonly Key[], from: number, to: number): void;
   /** Makes the page of the i-th key of the prepared batch current; `i` is an index into the `keys` given to `prepare`. */
   select(index: number): void;
   /** Makes any key's page current; fetches it with a blocking read when it is not resident. For tools, tests, rare paths. */

@@ -14,6 +14,7 @@ import { PassingPage } from './passing-page.ts';
 import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
 import type { OnSpill } from './spill-batch.ts';
 import { SpillQueue } from './spill-queue.ts';
+import { Prefetch } from './prefetch.ts';
 import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
 import type { TimeIndex } from './time-index.ts';
 import { TimeSpill } from './time-spill.ts';
@@ -48,6 +49,7 @@ export class PageCache {
   readonly encoded: EncodedTier;
   readonly passing: PassingPage;
   readonly times: TimeSpill;
+  readonly prefetch: Prefetch;
   readonly #codec: PageCodec;
   readonly #areas: StoreAreas;
   readonly #store: PageStore;
@@ -66,7 +68,7 @@ export class PageCache {
    * change a page raises its pin and has it encoded before: see `own`.
    */
   #cutPin = -1;
-  #cutPages: Page[] = [];
+  readonly #cutPages: Page[] = [];
   readonly #spills: SpillQueue;
   /** Running average of encoded bytes of a page, for the estimate of new ones. */
   #encodedBytesAverage = 64;
@@ -88,6 +90,13 @@ export class PageCache {
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
     const { codec, areas, maxParallelism, encodedBytesMax, log } = options;
     this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax, log });
+    this.prefetch = new Prefetch({
+      encoded: this.encoded,
+      decoded: this.decoded.pages,
+      areas,
+      store: options.store,
+      maxParallelism,
+    });
     this.passing = new PassingPage(this.encoded, codec);
     this.times = new TimeSpill({ store: options.store, areas, spills: this.#spills, encodedBytesMax });
     options.large.parts = new PageParts({
@@ -406,8 +415,26 @@ export class PageCache {
   async #load(result: number): Promise<number> {
     const loading = this.#loading;
     this.#loading = [];
-    this.#fill(loading, await this.#store.getMany(this.#storeKeys(loading)));
+    const { prefetch } = this;
+    const coming = loading.filter(({ hash }) => prefetch.isFetching(hash));
+    const missing = coming.length === 0 ? loading : loading.filter(({ hash }) => !prefetch.isFetching(hash));
+    if (missing.length > 0) this.#fill(missing, await this.#store.getMany(this.#storeKeys(missing)));
+    for (const { hash } of coming) await prefetch.arrival(hash);
+    const lost = coming.filter((page) => !this.#fillEncoded(page));
+    if (lost.length > 0) this.#fill(lost, await this.#store.getMany(this.#storeKeys(lost)));
+    this.encoded.shrink(this.#onSpill);
     return result;
+  }
+
+  /** Fills a page that waits for its bytes from the encoded tier; false when they are not there. */
+  #fillEncoded(page: Page): boolean {
+    const { encoded } = this;
+    encoded.image.set(page.key);
+    const ref = encoded.find();
+    if (ref === 0) return false;
+    page.isHeld = false;
+    encoded.read(ref, page, true);
+    return true;
   }
 
   #storeKeys(pages: readonly Page[]): Uint8Array[] {

@@ -241,6 +241,10 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     return this.#cache.prepare(keys, from, to);
   }
 
+  prefetch(keys: readonly Key[], from: number, to: number): void {
+    this.#cache.prefetch.request(keys, from, to);
+  }
+
   select(index: number): void {
     this.#cursor.page = this.#cache.preparedPage(index);
   }

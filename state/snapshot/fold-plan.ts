@@ -13,7 +13,7 @@ export interface FoldPlan {
 }
 
 /** Fewer groups are not worth folding. */
-const FOLD_GROUPS_MIN = 4;
+const FOLD_GROUPS_MIN = 8;
 
 const PART = /-\d{3,}-[0-9a-f]{8}\.state$/;
 

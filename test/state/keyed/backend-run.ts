@@ -144,6 +144,9 @@ export class Run {
       case 'snapshot':
         await this.snapshot(step.isFull, step.fails, step.waits);
         return;
+      case 'prefetch':
+        for (const { backend } of this.subtasks) backend.prefetch(step.keys, 0, step.keys.length);
+        return;
       case 'everyKey':
         for (const subtask of this.subtasks) this.everyKey(subtask, step.add);
         return;

@@ -87,6 +87,7 @@ export type Step =
   | { readonly do: 'batch'; readonly accesses: readonly Access[] }
   | { readonly do: 'advance'; readonly domain: Domain; readonly by: number }
   | { readonly do: 'snapshot'; readonly isFull: boolean; readonly fails: boolean; readonly waits: boolean }
+  | { readonly do: 'prefetch'; readonly keys: readonly Key[] }
   /** Visits all keys and adds to their lists. */
   | { readonly do: 'everyKey'; readonly add: number }
   | { readonly do: 'restore'; readonly parallelism: number };
@@ -118,6 +119,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('everyKey' as const), add: small }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('prefetch' as const), keys: fc.array(anyKey) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), parallelism: fc.constantFrom(1, 2, 3) }) },
 );
 

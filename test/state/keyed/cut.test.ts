@@ -35,7 +35,7 @@ class Tested {
   model = new Map<string, string>();
   timers = new Map<string, number>();
   watermarkMs = 0;
-  #pauses: (() => void)[] = [];
+  readonly #pauses: (() => void)[] = [];
   #n = 0;
 
   constructor(sizes: Sizes) {
@@ -157,6 +157,7 @@ const anyStep = fc.oneof(
   fc.record({ do: fc.constant('register' as const), keys: someKeys, inMs: fc.integer({ min: 1, max: 30 }) }),
   fc.record({ do: fc.constant('fire' as const), byMs: fc.integer({ min: 1, max: 30 }) }),
   fc.record({ do: fc.constant('visit' as const) }),
+  fc.record({ do: fc.constant('prefetch' as const), keys: someKeys }),
   fc.record({ do: fc.constant('release' as const), pieces: fc.integer({ min: 1, max: 5 }) }),
 );
 const anySteps = fc.array(anyStep, { maxLength: 12, size: 'max' });
@@ -190,6 +191,7 @@ test('a slow snapshot holds the state of its barrier, and the next one all that 
             for (const key of step.keys) tested.single(key, step.isClear ? undefined : `s${n++}-`);
           } else if (step.do === 'register') await tested.register(step.keys, tested.watermarkMs + step.inMs);
           else if (step.do === 'fire') await tested.fire(tested.watermarkMs + step.byMs);
+          else if (step.do === 'prefetch') tested.backend.prefetch(step.keys, 0, step.keys.length);
           else if (step.do === 'visit') expect(tested.contents()).toEqual(tested.model);
           else await tested.release(step.pieces);
         }
