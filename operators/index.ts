@@ -33,6 +33,17 @@ export { pick, record } from '../state/schema/record.ts';
 export { union } from '../state/schema/union.ts';
 export { withAliases, withDefault, withDoc } from '../state/schema/attributes.ts';
 
+export {
+  avg,
+  count,
+  countDistinct,
+  max,
+  min,
+  sum,
+  type AggregateColumn,
+  type ColumnOptions,
+} from './aggregate/aggregate-columns.ts';
+export { aggregates, type AggregateRow, type ColumnsAggregate } from './aggregate/aggregates.ts';
 export type { GroupAggregateFunction } from './aggregate/group-aggregate-function.ts';
 export type { GroupAggregateOptions } from './aggregate/group-aggregate-options.ts';
 export type { GroupResultFunction } from './aggregate/group-changes.ts';

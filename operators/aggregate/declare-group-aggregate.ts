@@ -2,15 +2,19 @@ import { UserError } from '../../engine/base/errors.ts';
 import type { StreamOperator } from '../../engine/task/stream-operator.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import type { DataStream } from '../data-stream.ts';
-import { miniBatchSettings } from '../updating/mini-batch.ts';
+import { type MiniBatchSettings, miniBatchSettings } from '../updating/mini-batch.ts';
+import type { ColumnsAggregate } from './aggregates.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import { GroupAggregateOperator } from './group-aggregate-operator.ts';
 import type { GroupAggregateOptions } from './group-aggregate-options.ts';
 import type { GroupResultFunction } from './group-changes.ts';
 import { LocalAggregateOperator } from './local-aggregate-operator.ts';
+import { LocalSplitOperator } from './local-split-operator.ts';
 import { localPhase } from './local-phase.ts';
 import { MiniBatchAggregateOperator } from './mini-batch-aggregate-operator.ts';
 import { keyOfPartial } from './partial-group.ts';
+import { SeenValuesOperator } from './seen-values-operator.ts';
+import { SEEN_VALUES, splitAggregate } from './split-distinct.ts';
 
 /**
  * Adds the operators of an aggregation to the graph.
@@ -33,6 +37,7 @@ export function declareGroupAggregate<T, ACC, R, OUT>(
     return stream.transform({ ...declaration, factory });
   }
   const batch = miniBatchSettings(options.uid, miniBatch);
+  if (options.splitDistinct === true) return declareSplitDistinct(stream, aggregate, createRow, options, batch);
   const factory = (): StreamOperator<OUT> =>
     new MiniBatchAggregateOperator({ ...settings, batch, takesPartials: twoPhase });
   if (!twoPhase) return stream.transform({ ...declaration, factory });
@@ -42,18 +47,64 @@ export function declareGroupAggregate<T, ACC, R, OUT>(
   return partials.keyBy(keyOfPartial).stream.transform({ ...declaration, factory });
 }
 
+/** Values go to where each one's state is, all else straight to the group. */
+function declareSplitDistinct<T, ACC, R, OUT>(
+  stream: DataStream<T>,
+  aggregate: GroupAggregateFunction<T, ACC, R>,
+  createRow: GroupResultFunction<Key, R, OUT> | undefined,
+  options: GroupAggregateOptions,
+  batch: MiniBatchSettings,
+): DataStream<OUT> {
+  const { uid, name = uid, ttl, emit } = options;
+  const { compiled, global } = splitAggregate((aggregate as unknown as ColumnsAggregate<T, R>).columns);
+  const local = localPhase(stream, options, (keySelector) => new LocalSplitOperator({ compiled, keySelector, batch }));
+  const [first, ...others] = local.parts().map((part) => part.getSideOutput(SEEN_VALUES));
+  const counts = first!
+    .union(...others)
+    .keyBy(keyOfPartial)
+    .stream.transform({
+      kind: 'seen-values',
+      options: { ...options, uid: `${uid}-values`, name: `${name} (values)` },
+      isStateful: true,
+      factory: () => new SeenValuesOperator({ compiled, batch, ttl }),
+    });
+  const settings = {
+    aggregate: global,
+    batch,
+    ttl,
+    isUpsert: emit === 'upsert',
+    takesPartials: true,
+    stateName: 'split-accumulator',
+  };
+  const rowOf = createRow as GroupResultFunction<Key, unknown, OUT> | undefined;
+  return local
+    .union(counts)
+    .keyBy(keyOfPartial)
+    .stream.transform({
+      kind: 'aggregate',
+      options,
+      isStateful: true,
+      factory: () => new MiniBatchAggregateOperator({ ...settings, createRow: rowOf }),
+    });
+}
+
 function checkGroupAggregate(
   aggregate: GroupAggregateFunction<never, unknown, unknown>,
-  { uid, twoPhase, miniBatch }: Partial<GroupAggregateOptions> = {},
+  { uid, twoPhase, splitDistinct, miniBatch }: Partial<GroupAggregateOptions> = {},
 ): void {
   if (aggregate?.accumulatorSchema === undefined) {
     throw new UserError('JOB_DEFINITION', `aggregate '${uid}' has no schema for its accumulator`, {
       hint: 'Give the aggregate function an accumulatorSchema: it is how the accumulator is stored.',
     });
   }
-  if (twoPhase !== true) return;
+  if (splitDistinct === true && (aggregate as Partial<ColumnsAggregate<never, unknown>>).columns === undefined) {
+    throw new UserError('JOB_DEFINITION', `aggregate '${uid}' has splitDistinct, but a function of its own`, {
+      hint: 'Make the function with aggregates({ ... }), or leave out splitDistinct.',
+    });
+  }
+  if (twoPhase !== true && splitDistinct !== true) return;
   if (miniBatch === undefined) {
-    throw new UserError('JOB_DEFINITION', `aggregate '${uid}' has two phases but no mini-batch`, {
+    throw new UserError('JOB_DEFINITION', `aggregate '${uid}' has two phases, but no mini-batch`, {
       hint: "Pass { miniBatch: { latency: '1s' } }: the first phase folds the rows of a batch.",
     });
   }

@@ -14,21 +14,28 @@ import type { PartialGroup } from './partial-group.ts';
 export class GroupState<IN, ACC, OUT> {
   readonly #aggregate: GroupAggregateFunction<IN, ACC, OUT>;
   readonly #ttl: TtlOptions | undefined;
+  readonly #name: string;
   #operatorName = '';
   #accumulator: ValueState<ACC> = undefined as never;
   /** Undefined: rows are only added. */
   #rows: ValueState<number> | undefined;
 
-  constructor(aggregate: GroupAggregateFunction<IN, ACC, OUT>, ttl: TtlOptions | undefined) {
+  /** @param name of the accumulator's state. */
+  constructor(
+    aggregate: GroupAggregateFunction<IN, ACC, OUT>,
+    ttl: TtlOptions | undefined,
+    name: string = 'accumulator',
+  ) {
     this.#aggregate = aggregate;
     this.#ttl = ttl;
+    this.#name = name;
   }
 
   open({ keyedState, operatorName }: OperatorContext): void {
     const options = { ttl: this.#ttl };
     this.#operatorName = operatorName;
     this.#accumulator = keyedState.state(
-      valueState(this.#aggregate.accumulatorSchema, options).toDescriptor('accumulator'),
+      valueState(this.#aggregate.accumulatorSchema, options).toDescriptor(this.#name),
     );
     if (this.#aggregate.retract !== undefined)
       this.#rows = keyedState.state(valueState(long(), options).toDescriptor('rows'));

@@ -13,6 +13,8 @@ export interface MiniBatchAggregateOptions<IN, ACC, R, OUT> extends GroupAggrega
   readonly batch: MiniBatchSettings;
   /** The input are the partial groups of a local phase. */
   readonly takesPartials: boolean;
+  /** What the accumulator is called in checkpoints. Default `accumulator`. */
+  readonly stateName?: string | undefined;
 }
 
 /** A group that has changed in this batch: its result before, and its accumulator now (undefined when it is gone). */
@@ -46,7 +48,7 @@ export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<
     this.takesRetractions = aggregate.retract !== undefined;
     this.#aggregate = aggregate;
     this.#takesPartials = takesPartials;
-    this.#group = new GroupState(aggregate, ttl);
+    this.#group = new GroupState(aggregate, ttl, options.stateName);
     this.#changes = new GroupChanges({ createRow, isUpsert, emitsUnchanged: ttl !== undefined });
     this.#batch = new MiniBatch(batch, (_key, changed) => this.#send(changed));
   }

@@ -1,0 +1,149 @@
+import { INSERT, isRetraction, type RowKind } from '../../engine/task/row-kind.ts';
+import type { Output } from '../../engine/task/output.ts';
+import { StreamOperator } from '../../engine/task/stream-operator.ts';
+import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
+import { compositeKey } from '../../state/keyed/key-group.ts';
+import type { Key } from '../../state/keyed/key.ts';
+import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
+import type { ColumnsAccumulator, CompiledAggregates } from './compile-aggregates.ts';
+import { refuseRetraction } from './group-aggregate-operator.ts';
+import { checkKey } from './local-aggregate-operator.ts';
+import { laterTimestamp } from './mini-batch-aggregate-operator.ts';
+import type { PartialGroup } from './partial-group.ts';
+import { SEEN_VALUES, type SeenValue } from './split-distinct.ts';
+
+export interface LocalSplitOptions<IN> {
+  readonly compiled: CompiledAggregates;
+  readonly keySelector: (value: IN) => Key;
+  readonly batch: MiniBatchSettings;
+}
+
+/** What a batch has of a group: all that is not about different values, and the values with their filters, by set. */
+interface OpenGroup extends PartialGroup<ColumnsAccumulator> {
+  rows: number;
+  timestampMs: number;
+}
+
+/**
+ * The first phase of an aggregation with different values, in front of the shuffle: adds up what rows are added up for, and
+ * sends each value once per batch, with all filters under which the batch has seen it, to where the value's state is.
+ *
+ * Stateless: the batch is sent on before every barrier.
+ */
+export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsAccumulator>> {
+  readonly #compiled: CompiledAggregates;
+  readonly #keySelector: (value: IN) => Key;
+  readonly #batch: MiniBatch<OpenGroup>;
+  readonly #values: GroupValues[] = [];
+  #seen: Output<SeenValue> = undefined as never;
+  readonly #valuesByGroup = new Map<Key, GroupValues>();
+  #latest: OpenGroup | undefined;
+  #latestValues: GroupValues | undefined;
+
+  constructor({ compiled, keySelector, batch }: LocalSplitOptions<IN>) {
+    super();
+    this.#compiled = compiled;
+    this.#keySelector = keySelector;
+    this.#batch = new MiniBatch(batch, (_key, group) => this.#send(group));
+  }
+
+  override open(): void {
+    this.#batch.open(this.context);
+    this.#seen = this.context.sideOutput(SEEN_VALUES);
+  }
+
+  override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
+    if (kind !== INSERT && isRetraction(kind)) refuseRetraction(this.context.operatorName, kind);
+    const key = this.#keySelector(value as IN);
+    let group = this.#latest;
+    if (group === undefined || group.key !== key) group = this.#groupOf(key, value);
+    const compiled = this.#compiled;
+    const filters = compiled.filtersOf(value);
+    compiled.add(group.accumulator, value, filters, 1);
+    group.rows++;
+    group.timestampMs = laterTimestamp(group.timestampMs, timestampMs);
+    this.#latestValues!.add(value, filters);
+    this.#batch.count();
+  }
+
+  override processWatermark(): void {
+    this.#batch.flush();
+  }
+
+  override processStatus(): void {
+    this.#batch.flush();
+  }
+
+  override prepareSnapshotPreBarrier(): void {
+    this.#batch.flush();
+  }
+
+  override finish(): void {
+    this.#batch.flush();
+  }
+
+  override close(): void {
+    this.#batch.close();
+  }
+
+  #groupOf(key: Key, value: unknown): OpenGroup {
+    let group = this.#batch.get(key);
+    if (group === undefined) {
+      checkKey(key, value, this.context.operatorName);
+      group = { key, accumulator: this.#compiled.create(), rows: 0, timestampMs: NO_TIMESTAMP };
+      this.#batch.set(key, group);
+      this.#valuesByGroup.set(key, this.#values.pop() ?? new GroupValues(this.#compiled));
+    }
+    this.#latest = group;
+    this.#latestValues = this.#valuesByGroup.get(key);
+    return group;
+  }
+
+  #send(group: OpenGroup): void {
+    const { key, timestampMs } = group;
+    const values = this.#valuesByGroup.get(key)!;
+    this.#valuesByGroup.delete(key);
+    this.#latest = undefined;
+    this.#latestValues = undefined;
+    this.output.collect(group, timestampMs, INSERT);
+    values.send(key, timestampMs, this.#seen);
+    if (this.#values.length < GROUPS_KEPT_MAX) this.#values.push(values);
+  }
+}
+
+/** Empty ones that are kept for the next batch. */
+const GROUPS_KEPT_MAX = 64;
+
+/** The different values that a batch has seen of a group, by set, with the filters under which it has. */
+class GroupValues {
+  readonly #compiled: CompiledAggregates;
+  readonly #filtersByValue: Map<Key, number>[];
+
+  constructor(compiled: CompiledAggregates) {
+    this.#compiled = compiled;
+    this.#filtersByValue = compiled.sets.map(() => new Map());
+  }
+
+  add(row: unknown, filters: number): void {
+    const { sets } = this.#compiled;
+    for (let set = 0; set < sets.length; set++) {
+      const { of, filters: ofSet } = sets[set]!;
+      const held = filters & ofSet;
+      if (held === 0) continue;
+      const value = of(row as never);
+      if (value === undefined || value === null) continue;
+      const filtersByValue = this.#filtersByValue[set]!;
+      const before = filtersByValue.get(value) ?? 0;
+      if ((before & held) !== held) filtersByValue.set(value, before | held);
+    }
+  }
+
+  /** Sends all and is empty then. */
+  send(group: Key, timestampMs: number, output: Output<SeenValue>): void {
+    for (const [set, filtersByValue] of this.#filtersByValue.entries()) {
+      for (const [value, filters] of filtersByValue)
+        output.collect({ key: compositeKey(group, set, value), group, set, filters }, timestampMs, INSERT);
+      filtersByValue.clear();
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { UserError } from '../../engine/base/errors.ts';
+import { INSERT } from '../../engine/task/row-kind.ts';
+import { type OperatorContext, StreamOperator } from '../../engine/task/stream-operator.ts';
+import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
+import type { ValueState } from '../../state/keyed/state.ts';
+import { int, string } from '../../state/schema/scalars.ts';
+import { type TtlOptions, valueState } from '../process/state-spec.ts';
+import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
+import type { ColumnsAccumulator, CompiledAggregates, DistinctSet } from './compile-aggregates.ts';
+import { laterTimestamp } from './mini-batch-aggregate-operator.ts';
+import type { PartialGroup } from './partial-group.ts';
+import type { SeenValue } from './split-distinct.ts';
+
+export interface SeenValuesOptions {
+  readonly compiled: CompiledAggregates;
+  readonly batch: MiniBatchSettings;
+  readonly ttl: TtlOptions | undefined;
+}
+
+interface OpenPartial extends PartialGroup<ColumnsAccumulator> {
+  timestampMs: number;
+}
+
+/**
+ * Finds values that a group has not seen before, under some filter, and sends how many they are: once per group and batch.
+ *
+ * Stateful: the filters of one value of a group, per key.
+ */
+export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccumulator>> {
+  override readonly takesRetractions = false;
+  readonly #compiled: CompiledAggregates;
+  readonly #ttl: TtlOptions | undefined;
+  readonly #batch: MiniBatch<OpenPartial>;
+  #filters: ValueState<number> = undefined as never;
+
+  constructor({ compiled, batch, ttl }: SeenValuesOptions) {
+    super();
+    this.#compiled = compiled;
+    // A value that is still seen is kept, even if it is not new.
+    this.#ttl = ttl === undefined ? undefined : { ...ttl, update: 'onReadAndWrite' };
+    this.#batch = new MiniBatch(batch, (_group, partial) => {
+      this.output.collect(partial, partial.timestampMs, INSERT);
+    });
+  }
+
+  override open(): void {
+    keepFilters(this.context, this.#compiled.sets);
+    this.#filters = this.keyedState(valueState(int(), { ttl: this.#ttl }).toDescriptor('filters'));
+    this.#batch.open(this.context);
+  }
+
+  override processElement(value: unknown, timestampMs: number): void {
+    const { group, set, filters } = value as SeenValue;
+    const before = this.#filters.value() ?? 0;
+    const fresh = filters & ~before;
+    if (fresh === 0) return;
+    this.#filters.update(before | fresh);
+    let partial = this.#batch.get(group);
+    if (partial === undefined) {
+      partial = { key: group, accumulator: this.#compiled.create(), rows: 0, timestampMs: NO_TIMESTAMP };
+      this.#batch.set(group, partial);
+    }
+    this.#compiled.addFresh(partial.accumulator, set, fresh);
+    partial.timestampMs = laterTimestamp(partial.timestampMs, timestampMs);
+    this.#batch.count();
+  }
+
+  override processWatermark(): void {
+    this.#batch.flush();
+  }
+
+  override processStatus(): void {
+    this.#batch.flush();
+  }
+
+  override prepareSnapshotPreBarrier(): void {
+    this.#batch.flush();
+  }
+
+  override finish(): void {
+    this.#batch.flush();
+  }
+
+  override close(): void {
+    this.#batch.close();
+  }
+}
+
+/**
+ * Notes with the state what its bits mean.
+ *
+ * @throws UserError STATE_INCOMPATIBLE when the restored state has other columns.
+ */
+function keepFilters({ operatorState, operatorName }: OperatorContext, sets: readonly DistinctSet[]): void {
+  const layout = JSON.stringify(sets.map(({ columns }) => columns));
+  const state = operatorState.unionListState({ name: 'columns', schema: string() });
+  const other = state.get().find((restored) => restored !== layout);
+  if (other !== undefined) {
+    throw new UserError(
+      'STATE_INCOMPATIBLE',
+      `'${operatorName}': expected state of the columns ${layout}, found state of ${other}`,
+      {
+        hint: 'Keep the countDistinct columns, their filters and their order as they were; or give the aggregate a new uid, so that it begins empty.',
+      },
+    );
+  }
+  state.update([layout]);
+}
