@@ -153,7 +153,13 @@ export { TemporalJoin } from './temporal-joined-streams.ts';
 export type { EmitMode } from './updating/changelog-output.ts';
 export type { DeduplicateOptions } from './updating/deduplicate.ts';
 export type { Compare, OrderBy, OrderField } from './updating/order-by.ts';
-export type { RegularJoinFunction, RegularJoinOptions, RegularJoinSide } from './updating/regular-join.ts';
+export type {
+  RegularJoinFunction,
+  RegularJoinOptions,
+  RegularJoinSide,
+  SelfJoinOptions,
+  SelfJoinSide,
+} from './updating/regular-join.ts';
 export type { Ranked, TopNOptions } from './updating/top-n.ts';
 export {
   WindowedStream,

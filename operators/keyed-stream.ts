@@ -22,7 +22,13 @@ import type { StateSpecs } from './process/state-spec.ts';
 import type { JoinType } from './join/outer-interval-join-operator.ts';
 import type { OperatorOptions, StatefulOperatorOptions } from './stream-graph-builder.ts';
 import { declareDeduplicate, type DeduplicateOptions } from './updating/deduplicate.ts';
-import { declareRegularJoin, type RegularJoinFunction, type RegularJoinOptions } from './updating/regular-join.ts';
+import {
+  declareRegularJoin,
+  declareSelfJoin,
+  type RegularJoinFunction,
+  type RegularJoinOptions,
+  type SelfJoinOptions,
+} from './updating/regular-join.ts';
 import { declareTopN, type Ranked, type TopNOptions } from './updating/top-n.ts';
 import { TemporalJoin } from './temporal-joined-streams.ts';
 import { cutByCount } from './window/count-windows.ts';
@@ -200,6 +206,25 @@ export class KeyedStream<T, K extends Key> {
     options: RegularJoinOptions<LS, RS, Y> & RowsFit<T, LS> & RowsFit<R, RS>,
   ): DataStream<OUT> {
     return this.stream.transform2(other.stream, declareRegularJoin(join, options));
+  }
+
+  /**
+   * A regular join of this stream with itself, by key: of records of two kinds, or of all with all. Unlike two streams that
+   * were filtered from one, both sides come in the order of the stream, so that less has to wait for the other side.
+   *
+   *     events
+   *       .keyBy((event) => (event.type === 'bid' ? event.auction : event.id))
+   *       .regularSelfJoin((bid, auction) => ({ ...bid, seller: auction.seller }), {
+   *         uid: 'bids-with-sellers',
+   *         left: { is: (event) => event.type === 'bid', schema: Bid },
+   *         right: { is: (event) => event.type === 'auction', schema: Auction, unique: true, insertOnly: true },
+   *       })
+   */
+  regularSelfJoin<LS, RS, OUT, Y extends JoinType = 'inner'>(
+    join: RegularJoinFunction<LS, RS, OUT, Y>,
+    options: SelfJoinOptions<T, LS, RS, Y>,
+  ): DataStream<OUT> {
+    return this.stream.transform(declareSelfJoin(join, options));
   }
 
   /** Gives the records of a window of both streams, by key, to a function. */

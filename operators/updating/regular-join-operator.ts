@@ -5,6 +5,12 @@ import type { JoinType } from '../join/outer-interval-join-operator.ts';
 import { createJoinSide, type JoinSide, type JoinSideSettings } from './join-side.ts';
 import { packRow } from './packed-rows.ts';
 
+/** Which records of a single input are rows of which side. */
+export interface SidesOfOneInput {
+  readonly isLeft: (record: unknown) => boolean;
+  readonly isRight: (record: unknown) => boolean;
+}
+
 export interface RegularJoinOperatorOptions<L, R, OUT> {
   readonly joinType: JoinType;
   readonly left: Omit<JoinSideSettings<L>, 'name' | 'isOuter'>;
@@ -12,6 +18,8 @@ export interface RegularJoinOperatorOptions<L, R, OUT> {
   /** Whether rows of equal keys are partners. Undefined: all are. */
   readonly where: ((left: L, right: R) => boolean) | undefined;
   readonly join: (left: L | undefined, right: R | undefined) => OUT;
+  /** Default: the sides are two inputs. */
+  readonly sides?: SidesOfOneInput | undefined;
 }
 
 interface Side {
@@ -38,6 +46,7 @@ export class RegularJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
   readonly #right: Side;
   readonly #where: ((left: unknown, right: unknown) => boolean) | undefined;
   readonly #join: (left: unknown, right: unknown) => OUT;
+  readonly #sides: SidesOfOneInput | undefined;
   /** Indexes of the partners of the row that is being processed. */
   readonly #partners: number[] = [];
 
@@ -48,11 +57,18 @@ export class RegularJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
     this.#right = createSide('right', options.right as never, joinType === 'right' || joinType === 'full');
     this.#where = options.where as never;
     this.#join = options.join as never;
+    this.#sides = options.sides;
   }
 
   override open(): void {
     this.#left.state.open(this.context);
     this.#right.state.open(this.context);
+  }
+
+  override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
+    const { isLeft, isRight } = this.#sides!;
+    if (isLeft(value)) this.processElement1(value, timestampMs, kind);
+    if (isRight(value)) this.processElement2(value, timestampMs, kind);
   }
 
   override processElement1(value: unknown, timestampMs: number, kind: RowKind): void {

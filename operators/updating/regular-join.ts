@@ -5,7 +5,7 @@ import type { JoinType } from '../join/outer-interval-join-operator.ts';
 import { stateTtl, type TtlOptions } from '../process/state-spec.ts';
 import type { StatefulOperatorOptions } from '../stream-graph-builder.ts';
 import type { JoinSideSettings } from './join-side.ts';
-import { RegularJoinOperator } from './regular-join-operator.ts';
+import { RegularJoinOperator, type SidesOfOneInput } from './regular-join-operator.ts';
 
 /** What is known about one side of a regular join. The less its rows can do, the less has to be kept. */
 export interface RegularJoinSide<T> {
@@ -52,10 +52,43 @@ export interface RegularJoinOptions<L, R, Y extends JoinType> extends StatefulOp
   readonly where?: ((left: L, right: R) => boolean) | undefined;
 }
 
+/** A side of a join of one stream with itself. */
+export interface SelfJoinSide<T, S> extends RegularJoinSide<S> {
+  /** Which records are rows of this side; a record may be on both, or on none. Pure. */
+  readonly is: (record: T) => boolean;
+}
+
+export interface SelfJoinOptions<T, L, R, Y extends JoinType> extends RegularJoinOptions<L, R, Y> {
+  readonly left: SelfJoinSide<T, L>;
+  readonly right: SelfJoinSide<T, R>;
+}
+
 /** How a regular join is added to the graph. @throws UserError JOB_DEFINITION when a schema is missing. */
 export function declareRegularJoin<L, R, OUT, Y extends JoinType>(
   join: RegularJoinFunction<L, R, OUT, Y>,
   options: RegularJoinOptions<L, R, Y>,
+): OneInputDeclaration<OUT> {
+  return declare(join, options, undefined);
+}
+
+/** The same for a join of one stream with itself. @throws UserError JOB_DEFINITION also when a side does not say what is on it. */
+export function declareSelfJoin<T, L, R, OUT, Y extends JoinType>(
+  join: RegularJoinFunction<L, R, OUT, Y>,
+  options: SelfJoinOptions<T, L, R, Y>,
+): OneInputDeclaration<OUT> {
+  const isLeft = options?.left?.is;
+  const isRight = options?.right?.is;
+  if (typeof isLeft === 'function' && typeof isRight === 'function')
+    return declare(join, options, { isLeft: isLeft as never, isRight: isRight as never });
+  throw new UserError('JOB_DEFINITION', `self join '${options?.uid}' does not know which records are on which side`, {
+    hint: "Pass { left: { is: (record) => record.type === 'bid', ... }, right: { is: ..., ... } }.",
+  });
+}
+
+function declare<L, R, OUT, Y extends JoinType>(
+  join: RegularJoinFunction<L, R, OUT, Y>,
+  options: RegularJoinOptions<L, R, Y>,
+  sides: SidesOfOneInput | undefined,
 ): OneInputDeclaration<OUT> {
   const { type, where } = options ?? {};
   const left = sideSettings('left', options?.left, options?.uid);
@@ -65,7 +98,7 @@ export function declareRegularJoin<L, R, OUT, Y extends JoinType>(
     options,
     isStateful: true,
     factory: () =>
-      new RegularJoinOperator<L, R, OUT>({ joinType: type ?? 'inner', left, right, where, join: join as never }),
+      new RegularJoinOperator<L, R, OUT>({ joinType: type ?? 'inner', left, right, where, join: join as never, sides }),
   };
 }
 

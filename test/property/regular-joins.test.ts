@@ -12,6 +12,7 @@ import { RescaledHarness } from './rescaled-harness.ts';
 
 const Row = record('Row', { key: string(), number: long() });
 type Row = Infer<typeof Row>;
+type SidedRow = Row & { readonly side?: 0 | 1 };
 
 interface Side {
   readonly isUnique: boolean;
@@ -122,7 +123,8 @@ for (const backend of TEST_BACKENDS) {
         fc.constantFrom<JoinType>('inner', 'left', 'right', 'full'),
         fc.tuple(side, side),
         fc.boolean(),
-        async (drafts, joinType, sides, hasWhere) => {
+        fc.boolean(),
+        async (drafts, joinType, sides, hasWhere, isSelfJoin) => {
           const [left, right] = sides.map(({ isUnique, isInsertOnly, hasFilter }) => ({
             schema: Row,
             isUnique,
@@ -130,7 +132,7 @@ for (const backend of TEST_BACKENDS) {
             filter: hasFilter ? filter : undefined,
             ttl: undefined,
           })) as [never, never];
-          const harness = await new RescaledHarness<Row, string>(
+          const harness = await new RescaledHarness<SidedRow, string>(
             () =>
               new RegularJoinOperator<Row, Row, string>({
                 joinType,
@@ -138,10 +140,13 @@ for (const backend of TEST_BACKENDS) {
                 right,
                 where: hasWhere ? where : undefined,
                 join: text,
+                sides: isSelfJoin
+                  ? { isLeft: (row) => (row as SidedRow).side === 0, isRight: (row) => (row as SidedRow).side === 1 }
+                  : undefined,
               }),
             (row) => row.key,
             backend,
-            2,
+            isSelfJoin ? 1 : 2,
           ).open();
           const tables = [new Bag<Row>(), new Bag<Row>()] as const;
           const output = new Bag<string>();
@@ -151,7 +156,8 @@ for (const backend of TEST_BACKENDS) {
               continue;
             }
             tables[step.side].change(step.row, isRetraction(step.kind), sides[step.side].isUnique ? step.row.key : '');
-            if (step.side === 0) harness.processElement1(step.row, 1, step.kind);
+            if (isSelfJoin) harness.processElement({ ...step.row, side: step.side }, 1, step.kind);
+            else if (step.side === 0) harness.processElement1(step.row, 1, step.kind);
             else harness.processElement2(step.row, 1, step.kind);
             for (const { value, kind } of harness.takeRecords()) output.change(value, kind.startsWith('-'));
             expect(output.values().toSorted()).toEqual(
