@@ -27,7 +27,7 @@ const HOTTEST: AggregateFunction<Row, Hottest, Hottest> = {
     return hottest;
   },
   getResult: (hottest) => hottest,
-  merge: (a, b) => (a[0]!.num === b[0]!.num ? [...a, ...b] : a[0]!.num > b[0]!.num ? a : b),
+  merge: (a, b) => b.reduce((hottest, row) => HOTTEST.add(hottest, row), a),
 };
 
 /** The auctions with the most bids in the last 10 seconds, every 2 seconds. A window's counts come at its end, together. */
@@ -44,9 +44,9 @@ export const q5 = defineQuery({
           process: (auction, { window }, [num], out) =>
             out.collect({ auction: auction as number, num: num!, windowStart: window.startMs }),
         }),
-        { uid: 'bids-per-auction' },
+        { uid: 'bids-per-auction', twoPhase: true },
       )
       .windowAll(TumblingEventTimeWindows.of('2s'))
-      .aggregate(HOTTEST, { uid: 'hottest' })
+      .aggregate(HOTTEST, { uid: 'hottest', twoPhase: true })
       .flatMap((rows) => rows),
 });

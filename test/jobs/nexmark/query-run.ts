@@ -26,6 +26,7 @@ export function startQuery(options: QueryRunOptions): VirtualJob {
   const { query, rows, kind = 'avro', path = AVRO_PATH, emit = 'changelog', events = 0, tps = 100, ...job } = options;
   return startVirtualJob({
     checkpointRoot: `/checkpoints/${runCount++}`,
+    restart: { kind: 'none' },
     ...job,
     build(env) {
       const input = new NexmarkInput(env, { kind, path, events, seed: 1, tps });
