@@ -9,6 +9,9 @@ import { PackedReader, type PackedRows, packedRowsSchema, packRow, packRows } fr
 const LOOSE_ROWS_MAX = 32;
 /** Bytes of packed rows that lie in the page; what is more goes to blocks, which are kept apart when there are many. */
 const BLOCK_BYTES = 16 << 10;
+/** Heap bytes of a row as an object: so many, and so many per encoded byte. */
+const ROW_HEAP_BYTES = 48;
+const HEAP_BYTES_PER_BYTE = 2;
 
 /**
  * A bag of rows per key, without time-to-live. Adding a row touches none of those that are there; reading decodes each
@@ -18,6 +21,8 @@ export class RowList<T> {
   readonly #name: string;
   readonly #schema: Schema<T>;
   readonly #reader: PackedReader = new PackedReader();
+  /** Heap bytes that one more row adds, about. */
+  #rowBytes = ROW_HEAP_BYTES + HEAP_BYTES_PER_BYTE * 64;
   #skip: ((reader: ReturnType<PackedReader['open']>) => void) | undefined;
   /** The newest rows. */
   #newest: ValueState<PackedRows<T>> = undefined as never;
@@ -39,20 +44,21 @@ export class RowList<T> {
   add(row: T): void {
     const value = this.#newest.value();
     if (value === undefined) {
-      this.#newest.update({ packed: '', packedCount: 0, rows: [row] });
+      this.#newest.update({ packed: '', packedCount: 0, rows: [row] }, this.#rowBytes);
       return;
     }
     const rows = this.#packedOf(value);
     rows.rows.push(row);
     if (rows.rows.length >= LOOSE_ROWS_MAX) {
       packRows(rows, this.#schema);
+      this.#rowBytes = Math.ceil(ROW_HEAP_BYTES + (HEAP_BYTES_PER_BYTE * rows.packed.length) / rows.packedCount);
       if (rows.packed.length >= BLOCK_BYTES) {
         this.#blocks.add(rows);
         this.#newest.clear();
         return;
       }
     }
-    this.#newest.update(rows);
+    this.#newest.update(rows, this.#rowBytes);
   }
 
   /** Appends all rows of the current key to `into`, oldest first. Returns how many they are. */

@@ -73,8 +73,13 @@ export interface NamespacedState {
 export interface ValueState<T> extends State {
   /** The value, or undefined when there is none. */
   value(): T | undefined;
-  /** Sets the value; undefined clears. */
-  update(value: T | undefined): void;
+  /**
+   * Sets the value; undefined clears.
+   *
+   * @param addedBytes by how many heap bytes it has grown, about: for values that grow by and by, so that the cache keeps to
+   * its budget. Default: not known before the value is stored.
+   */
+  update(value: T | undefined, addedBytes?: number): void;
 }
 
 export interface ListState<T> extends State {

@@ -18,8 +18,9 @@ export class PagedValueState<T> implements ValueState<T>, NamespacedState {
     return this.#slot.get() as T | undefined;
   }
 
-  update(value: T | undefined): void {
+  update(value: T | undefined, addedBytes?: number): void {
     this.#slot.set(value);
+    if (addedBytes !== undefined) this.#slot.touch(addedBytes);
   }
 
   clear(): void {

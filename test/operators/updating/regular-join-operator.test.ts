@@ -178,3 +178,32 @@ test('packed rows are read after a field was added to their schema', async () =>
   );
   await harness.close();
 });
+
+test('a row is taken back where it is, not where its bytes stand across two others', async () => {
+  const Pair = record('Pair', { a: long(), b: long() });
+  type Pair = Infer<typeof Pair>;
+  const side = { ...PLAIN, schema: Pair, filter: undefined };
+  const harness = await twoInputHarness<Pair, Pair, string>(
+    () =>
+      new RegularJoinOperator<Pair, Pair, string>({
+        joinType: 'inner',
+        left: side,
+        right: side,
+        where: undefined,
+        join: (left) => `${left?.a}${left?.b}`,
+      }),
+    [() => 'key', () => 'key'],
+    { backend: TEST_BACKENDS[2]! },
+  );
+  for (const [a, b] of [
+    [0, 1],
+    [1, 0],
+  ] as const)
+    harness.processElement1({ a, b }, 1);
+  harness.processElement1({ a: 1, b: 1 }, 1, DELETE);
+  harness.processElement1({ a: 1, b: 0 }, 1, DELETE);
+  harness.processElement1({ a: 2, b: 2 }, 1);
+  harness.processElement2({ a: 0, b: 0 }, 1);
+  expect(take(harness)).toEqual(['+I 01 @1', '+I 22 @1']);
+  await harness.close();
+});
