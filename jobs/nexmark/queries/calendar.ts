@@ -1,4 +1,6 @@
 const DAY_MS = 86_400_000;
+/** Characters of `2023-11-14`. */
+export const DAY_LENGTH = 10;
 
 let lastDay = Number.NaN;
 let lastDayText = '';

@@ -1,82 +1,51 @@
-import type { Collector } from '../../../operators/process/collector.ts';
-import { defineProcess } from '../../../operators/process/define-process.ts';
-import { valueState } from '../../../operators/process/state-spec.ts';
-import { compositeKey } from '../../../state/keyed/key-group.ts';
+import { count, max, min, sum } from '../../../operators/aggregate/aggregate-columns.ts';
+import { aggregates } from '../../../operators/aggregate/aggregates.ts';
 import { record } from '../../../state/schema/record.ts';
 import { long, string } from '../../../state/schema/scalars.ts';
-import type { Infer } from '../../../state/schema/schema.ts';
 import type { BidOf } from '../source/event-schemas.ts';
-import { priceBandOf } from './bid-statistics.ts';
-import { dayOf } from './calendar.ts';
-import { emitChange } from './emit-change.ts';
-import { defineQuery, type EmitMode } from './query.ts';
+import { isBand1, isBand2, isBand3 } from './bid-statistics.ts';
+import { DAY_LENGTH, dayOf } from './calendar.ts';
+import { defineQuery, MINI_BATCH } from './query.ts';
 
-const Row = record('Q17', {
-  auction: long(),
-  day: string(),
-  bids: long(),
-  bids1: long(),
-  bids2: long(),
-  bids3: long(),
-  minPrice: long(),
-  maxPrice: long(),
-  avgPrice: long(),
-  sumPrice: long(),
+type Read = BidOf<'auction' | 'price'>;
+const priceOf = (bid: Read): number => bid.price;
+
+const columns = aggregates({
+  bids: count<Read>(),
+  bids1: count<Read>({ where: isBand1 }),
+  bids2: count<Read>({ where: isBand2 }),
+  bids3: count<Read>({ where: isBand3 }),
+  minPrice: min(priceOf),
+  maxPrice: max(priceOf),
+  sumPrice: sum(priceOf),
 });
-type Row = Infer<typeof Row>;
-
-const auctionStatistics = (emit: EmitMode) =>
-  defineProcess({
-    uid: 'auction-statistics',
-    state: { row: valueState(Row) },
-    processElement(bid: BidOf<'auction' | 'price'>, { state }, out: Collector<Row>) {
-      const before = state.row.value();
-      const after = before === undefined ? firstRow(bid) : nextRow(before, bid.price);
-      state.row.update(after);
-      emitChange(out, emit, before, after);
-    },
-  });
-
-function firstRow({ auction, dateTime, price }: BidOf<'auction' | 'price'>): Row {
-  const band = priceBandOf(price);
-  return {
-    auction,
-    day: dayOf(dateTime),
-    bids: 1,
-    bids1: band === 1 ? 1 : 0,
-    bids2: band === 2 ? 1 : 0,
-    bids3: band === 3 ? 1 : 0,
-    minPrice: price,
-    maxPrice: price,
-    avgPrice: price,
-    sumPrice: price,
-  };
-}
-
-function nextRow(row: Row, price: number): Row {
-  const band = priceBandOf(price);
-  const bids = row.bids + 1;
-  const sumPrice = row.sumPrice + price;
-  return {
-    auction: row.auction,
-    day: row.day,
-    bids,
-    bids1: row.bids1 + (band === 1 ? 1 : 0),
-    bids2: row.bids2 + (band === 2 ? 1 : 0),
-    bids3: row.bids3 + (band === 3 ? 1 : 0),
-    minPrice: Math.min(row.minPrice, price),
-    maxPrice: Math.max(row.maxPrice, price),
-    avgPrice: Math.floor(sumPrice / bids),
-    sumPrice,
-  };
-}
 
 /** Number and prices of the bids on every auction, by day. */
 export const q17 = defineQuery({
-  result: Row,
+  result: record('Q17', {
+    auction: long(),
+    day: string(),
+    bids: long(),
+    bids1: long(),
+    bids2: long(),
+    bids3: long(),
+    minPrice: long(),
+    maxPrice: long(),
+    avgPrice: long(),
+    sumPrice: long(),
+  }),
   build: ({ input, emit }) =>
     input
       .bids(['auction', 'price'])
-      .keyBy((bid) => compositeKey(bid.auction, dayOf(bid.dateTime)))
-      .process(auctionStatistics(emit)),
+      .keyBy((bid) => `${dayOf(bid.dateTime)} ${bid.auction}`)
+      .aggregate(
+        columns,
+        (key, row) => ({
+          auction: Number(key.slice(DAY_LENGTH + 1)),
+          day: key.slice(0, DAY_LENGTH),
+          avgPrice: Math.floor(row.sumPrice / row.bids),
+          ...row,
+        }),
+        { uid: 'auction-statistics', emit, miniBatch: MINI_BATCH, twoPhase: true },
+      ),
 });

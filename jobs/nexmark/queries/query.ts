@@ -26,3 +26,6 @@ export interface NexmarkQuery<F extends RecordFields = RecordFields, R extends R
 export function defineQuery<F extends RecordFields, R extends RecordOf<F>>(query: NexmarkQuery<F, R>): NexmarkQuery {
   return query as unknown as NexmarkQuery;
 }
+
+/** How long updates of a result are folded, where that helps: as the benchmark's settings for Flink have it. */
+export const MINI_BATCH = { latency: '2s', size: 50_000 } as const;
