@@ -115,23 +115,26 @@ export class WorkerTaskHost implements TaskHost {
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    const { logger } = this.#environment;
     if (!this.#isLost) {
       this.#send({ kind: 'close' });
-      await this.#closedInTime();
+      if (!(await this.#isInTime(this.#closed.promise))) {
+        logger.warn(`${this.#name} did not close within ${this.#closeMsMax} ms and is ended`, {
+          hint: 'A function of the job may be busy without end.',
+        });
+      }
     }
-    await this.#worker.terminate();
+    // A thread that is out of memory may collect garbage forever.
+    if (!(await this.#isInTime(this.#worker.terminate())))
+      logger.error(`${this.#name} cannot be ended, and is left behind`);
   }
 
-  async #closedInTime(): Promise<void> {
-    const late = Promise.withResolvers<'late'>();
-    const timer = this.#environment.scheduler.setTimer(this.#closeMsMax, () => late.resolve('late'));
-    const outcome = await Promise.race([this.#closed.promise, late.promise]);
+  async #isInTime(done: Promise<unknown>): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = this.#environment.scheduler.setTimer(this.#closeMsMax, () => late.resolve(false));
+    const isInTime = await Promise.race([done.then(() => true), late.promise]);
     timer.cancel();
-    if (outcome === 'late') {
-      this.#environment.logger.warn(`${this.#name} did not close within ${this.#closeMsMax} ms and is ended`, {
-        hint: 'A function of the job may be busy without end.',
-      });
-    }
+    return isInTime;
   }
 
   #request(taskId: number, read: StateRead, stored: StoredCheckpoint | undefined): Promise<StateContent> {

@@ -44,7 +44,7 @@ function goWrong(kind: TroubleKind): void {
       for (;;);
     case 'out-of-memory': {
       const kept: unknown[] = [];
-      for (;;) kept.push(new Array(1000).fill(kept.length));
+      for (;;) kept.push({ text: `${kept.length}` });
     }
   }
 }
