@@ -23,6 +23,8 @@ export interface ThreadedJob {
   readonly execution: JobExecution;
   /** What was logged, one line each. */
   readonly log: readonly string[];
+  /** Waits until something is so; rejects when the job fails before. */
+  readonly until: (isSo: () => boolean) => Promise<void>;
 }
 
 /** Starts a job in the real world, on this thread or on worker threads. */
@@ -41,7 +43,10 @@ export function startThreadedJob(options: ThreadedJobOptions): ThreadedJob {
     buildGraph: () => job.createGraph(params as never, environment),
     workers: { count: workers, jobModule: module.href, params, ...workerOptions },
   });
-  return { execution, log };
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) await Promise.race([environment.scheduler.delay(5), execution.result]);
+  };
+  return { execution, log, until };
 }
 
 function parsedParams(job: JobDefinition<never>, given: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -88,8 +88,7 @@ test.for(['heap', 'rocksdb'] as const)('a thread that is killed is replaced, exa
     // Far less than the state: much of it lies in the store.
     cacheBytes: kind === 'heap' ? undefined : 100_000,
   });
-  while (started.execution.status.checkpoints.completedCount < 2)
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  await started.until(() => started.execution.status.checkpoints.completedCount >= 2);
   await workers[1]!.terminate();
   await expectExactlyOnce(started);
   expect(workers).toHaveLength(4);
@@ -98,8 +97,8 @@ test.for(['heap', 'rocksdb'] as const)('a thread that is killed is replaced, exa
 
 test('a job whose functions hang can be ended', async () => {
   const trouble = createTrouble('hang', 3000);
-  const { execution, log } = start({ trouble, workerOptions: { closeMsMax: 200 } });
-  while (Atomics.load(new Int32Array(trouble.memory), 1) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { execution, log, until } = start({ trouble, workerOptions: { closeMsMax: 200 } });
+  await until(() => Atomics.load(new Int32Array(trouble.memory), 1) > 0);
   await expect(execution.cancel()).resolves.toMatchObject({ state: 'canceled' });
   expect(log.join('\n')).toMatch(/warn: worker [01] did not close within 200 ms and is ended/);
 });
