@@ -29,9 +29,12 @@ export class JsonLinesDecoder<T> implements RecordDecoder<T> {
   decode(bytes: Buffer, start: number, end: number, isEnd: boolean, output: DecodeOutput<T>): number {
     const scan = this.#trust > 0 ? this.#scan : undefined;
     const reader = this.#reader.at(bytes, start, end);
+    // A torn line is not scanned: behind it lie bytes of something else, and what they look like is not to be learned from.
+    const lastNewline = end > start ? bytes.lastIndexOf(NEWLINE, end - 1) : -1;
+    const scanEnd = isEnd ? end : lastNewline;
     let at = start;
     while (at < end) {
-      if (scan !== undefined && bytes[at] === 0x7b) {
+      if (scan !== undefined && at < scanEnd && bytes[at] === 0x7b) {
         reader.offset = at;
         const record = scan(reader);
         if (record !== FAILED) {
@@ -45,11 +48,8 @@ export class JsonLinesDecoder<T> implements RecordDecoder<T> {
         }
         this.#trust -= FAILURE_COST;
       }
-      let newline = bytes.indexOf(NEWLINE, at);
-      if (newline < 0 || newline >= end) {
-        if (!isEnd) return at;
-        newline = end;
-      }
+      if (at > lastNewline && !isEnd) return at;
+      const newline = at > lastNewline ? end : bytes.indexOf(NEWLINE, at);
       const next = Math.min(newline + 1, end);
       if (!isBlank(bytes, at, newline)) this.#parse(bytes, at, newline, next, output);
       at = next;

@@ -5,7 +5,7 @@ import type { DecodeFormat, Framing, RecordDecoder } from '../decode-format.ts';
 import { zoneOffset } from '../timestamp-text.ts';
 import { PLAIN_JSON, type JsonRules } from './from-json.ts';
 import { createFromJson } from './generate-from-json.ts';
-import { createScanner } from './generate-scan.ts';
+import { createLearningScanner } from './learned-scan.ts';
 import { JsonLinesDecoder } from './json-lines-decoder.ts';
 import { JsonMessageDecoder } from './json-message-decoder.ts';
 
@@ -39,7 +39,7 @@ function createJsonFormat<T>(schema: Schema<T>, options: JsonOptions, isAlwaysLi
     description: `json ${describeShape(shape)}`,
     createDecoder: (framing: Framing): RecordDecoder<T> => {
       const convert = createFromJson<T>(shape, rules);
-      const scan = shape.kind === 'record' ? createScanner<T>(shape, rules) : undefined;
+      const scan = shape.kind === 'record' ? createLearningScanner<T>(shape, rules) : undefined;
       if (framing === 'stream' || isAlwaysLines) return new JsonLinesDecoder(convert, scan);
       return new JsonMessageDecoder(convert, scan, shape.kind === 'array');
     },

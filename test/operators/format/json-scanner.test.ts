@@ -4,6 +4,7 @@ import { CollectOutput } from '../../../operators/format/collect-output.ts';
 import { PLAIN_JSON } from '../../../operators/format/json/from-json.ts';
 import { createFromJson } from '../../../operators/format/json/generate-from-json.ts';
 import { createScanner } from '../../../operators/format/json/generate-scan.ts';
+import { createLearningScanner } from '../../../operators/format/json/learned-scan.ts';
 import { JsonLinesDecoder } from '../../../operators/format/json/json-lines-decoder.ts';
 import { JsonMessageDecoder } from '../../../operators/format/json/json-message-decoder.ts';
 import { toJson } from '../../../state/schema/to-json.ts';
@@ -15,14 +16,20 @@ import { shapeOf } from '../../../state/schema/shape-schema.ts';
 import type { RecordShape } from '../../../state/schema/shape.ts';
 import { arbitraryRecord } from '../../state/schema/arbitrary-schema.ts';
 
-/** What a decoder makes of bytes, with scanner or without. */
+/** `learning`: the order of the keys is learned from the first line that is read. */
+const SCANNERS = {
+  'any order': (shape: RecordShape) => createScanner<unknown>(shape, PLAIN_JSON)!,
+  learning: (shape: RecordShape) => createLearningScanner<unknown>(shape, PLAIN_JSON, { sampleLines: 1, samples: 1 })!,
+};
+
+/** What a decoder makes of bytes, with a scanner or without. */
 function outcome(
   schema: Schema<unknown>,
   bytes: Buffer,
-  hasScanner: boolean,
+  scanner: keyof typeof SCANNERS | undefined,
 ): { readonly output: CollectOutput<unknown>; readonly scanned: number } {
   const shape = shapeOf(schema) as RecordShape;
-  const scan = createScanner<unknown>(shape, PLAIN_JSON)!;
+  const scan = SCANNERS[scanner ?? 'any order'](shape);
   let scanned = 0;
   const counting: typeof scan = (reader) => {
     const result = scan(reader);
@@ -30,20 +37,24 @@ function outcome(
     return result;
   };
   const output = new CollectOutput<unknown>();
-  const decoder = new JsonLinesDecoder(createFromJson(shape, PLAIN_JSON), hasScanner ? counting : undefined);
+  const decoder = new JsonLinesDecoder(createFromJson(shape, PLAIN_JSON), scanner === undefined ? undefined : counting);
   decoder.decode(bytes, 0, bytes.length, true, output);
   return { output, scanned };
 }
 
 function expectSame(schema: Schema<unknown>, bytes: Buffer): number {
-  const plain = outcome(schema, bytes, false).output;
-  const { output, scanned } = outcome(schema, bytes, true);
-  expect(output.records).toEqual(plain.records);
-  expect(output.ends).toEqual(plain.ends);
-  expect(output.rejects.map(({ error, start, end }) => [error.message, start, end])).toEqual(
-    plain.rejects.map(({ error, start, end }) => [error.message, start, end]),
-  );
-  return scanned;
+  const plain = outcome(schema, bytes, undefined).output;
+  let scannedMin = Infinity;
+  for (const scanner of ['any order', 'learning'] as const) {
+    const { output, scanned } = outcome(schema, bytes, scanner);
+    expect(output.records).toEqual(plain.records);
+    expect(output.ends).toEqual(plain.ends);
+    expect(output.rejects.map(({ error, start, end }) => [error.message, start, end])).toEqual(
+      plain.rejects.map(({ error, start, end }) => [error.message, start, end]),
+    );
+    scannedMin = Math.min(scannedMin, scanned);
+  }
+  return scannedMin;
 }
 
 /** How an object is written: order, unknown keys, spaces, escapes. */
@@ -97,6 +108,72 @@ test('with and without the scanner the same records come out, however the lines 
     { numRuns: 300 },
   );
   expect(scannedCount).toBeGreaterThan(lineCount / 2);
+});
+
+/** Lines of one writer: the same order, spaces and unknown keys in each. */
+const oneWriterCases = arbitraryRecord(2).chain((schemaCase) =>
+  fc.record({
+    schema: fc.constant(schemaCase.schema),
+    values: fc.array(schemaCase.value, { minLength: 2, maxLength: 6 }),
+    style: styles,
+    isPython: fc.boolean(),
+  }),
+);
+
+function writeAll({
+  schema,
+  values,
+  style,
+  isPython,
+}: typeof oneWriterCases extends fc.Arbitrary<infer C> ? C : never) {
+  const shape = shapeOf(schema);
+  const compact = { ...style, space: '', isEscaped: false };
+  const lines = values.map((value) => write(toJson(shape, value, false, {}), compact));
+  // Python writes a blank behind colons and commas.
+  if (!isPython) return lines;
+  return lines.map((line) =>
+    line.replaceAll(/("(?:[^"\\]|\\.)*")|([:,])/g, (_, text: string | undefined, mark: string) => text ?? `${mark} `),
+  );
+}
+
+test('lines of one writer are read the same way once the order of the keys is known', () => {
+  fc.assert(
+    fc.property(oneWriterCases, (lines) => {
+      expectSame(lines.schema, Buffer.from(writeAll(lines).join('\n')));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('what is damaged in lines of one writer is read or rejected the same way', () => {
+  const byte = fc.oneof(fc.nat(255), fc.constantFrom(...Buffer.from('{}[]",:\\0-.eEtfn \n')));
+  fc.assert(
+    fc.property(
+      oneWriterCases,
+      fc.array(fc.tuple(fc.nat(), byte, fc.boolean()), { minLength: 1, maxLength: 3 }),
+      (lines, damages) => {
+        const [first, ...others] = writeAll(lines);
+        let bytes = Buffer.from(others.join('\n'));
+        for (const [position, damage, isInserted] of damages) {
+          const at = position % bytes.length;
+          bytes = Buffer.concat([
+            bytes.subarray(0, at),
+            Buffer.from([damage]),
+            bytes.subarray(isInserted ? at : at + 1),
+          ]);
+        }
+        expectSame(lines.schema, Buffer.concat([Buffer.from(`${first}\n`), bytes]));
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+test('an order that is not kept any more is given up, and the next one learned', () => {
+  const a = '{"a":"x","b":1,"i":2}\n';
+  const b = '{"i":2,"zzz":{"n":[1,{}],"m":null},"b":1,"a":"x"}\n';
+  const text = a.repeat(3000) + b.repeat(3000) + a.repeat(10) + b.repeat(70_000);
+  expectSame(Flat, Buffer.from(text));
 });
 
 test('damaged lines are read or rejected the same way', () => {
@@ -185,6 +262,7 @@ test.each([
 ])('%s', (line) => {
   expectSame(Flat, Buffer.from(line));
   expectSame(Flat, Buffer.from(`{"a":"before"}\n${line}\n{"a":"after"}\n`));
+  expectSame(Flat, Buffer.from(`${line}\n${line}\n${line}`));
   // In the middle of a larger buffer, where other bytes follow.
   const input = Buffer.from(`xxx${line}"}]}\n`);
   const [plain, scanned] = [undefined, createScanner<unknown>(shapeOf(Flat) as RecordShape, PLAIN_JSON)].map((scan) => {

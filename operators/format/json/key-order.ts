@@ -1,0 +1,79 @@
+import type { RecordShape } from '../../../state/schema/shape.ts';
+import { jsonName, PLAIN_JSON, type JsonRules } from './from-json.ts';
+
+/** Objects that lie deeper or have more keys are taken as they come. */
+const DEPTH_MAX = 4;
+const KEYS_MAX = 128;
+
+/** In which order an object's keys are written, those that nobody reads too. */
+export interface KeyOrder {
+  readonly keys: readonly string[];
+  /** Of the objects inside, by key. */
+  readonly inner: ReadonlyMap<string, KeyOrder>;
+  /** What stands behind colons and commas: nothing, or a blank. */
+  readonly space: string;
+}
+
+/** Learns from lines how a writer orders keys. An object that is null in one line may be there in the next. */
+export class KeyOrderSamples {
+  readonly #shape: RecordShape;
+  readonly #rules: JsonRules;
+  #order: MutableOrder | undefined;
+
+  constructor(shape: RecordShape, rules: JsonRules) {
+    this.#shape = shape;
+    this.#rules = rules;
+  }
+
+  /** Takes a line. The first one says the order, the others what the first one has not. */
+  add(text: string): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return;
+    }
+    const space = /^\{"(?:[^"\\]|\\.)*": /.test(text) ? ' ' : '';
+    const learned = orderOf(this.#shape, this.#rules, value, 0, space);
+    if (this.#order === undefined) this.#order = learned;
+    else if (learned !== undefined) merge(this.#order, learned);
+  }
+
+  /** What has been learned. Undefined: nothing yet. */
+  get order(): KeyOrder | undefined {
+    return this.#order;
+  }
+}
+
+interface MutableOrder extends KeyOrder {
+  readonly inner: Map<string, MutableOrder>;
+}
+
+function orderOf(
+  shape: RecordShape | undefined,
+  rules: JsonRules,
+  value: unknown,
+  depth: number,
+  space: string,
+): MutableOrder | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const keys = Object.keys(value);
+  if (depth === DEPTH_MAX || keys.length > KEYS_MAX) return undefined;
+  const inner = new Map<string, MutableOrder>();
+  for (const key of keys) {
+    const field = shape?.fields.find(({ name }) => jsonName(rules, name) === key);
+    const fieldShape = field?.shape.kind === 'optional' ? field.shape.value : field?.shape;
+    const recordShape = fieldShape?.kind === 'record' ? fieldShape : undefined;
+    const own = orderOf(recordShape, PLAIN_JSON, (value as Record<string, unknown>)[key], depth + 1, space);
+    if (own !== undefined) inner.set(key, own);
+  }
+  return { keys, inner, space };
+}
+
+function merge(known: MutableOrder, more: MutableOrder): void {
+  for (const [key, order] of more.inner) {
+    const own = known.inner.get(key);
+    if (own === undefined) known.inner.set(key, order);
+    else merge(own, order);
+  }
+}
