@@ -62,12 +62,15 @@ export function resultOf<ACC, R>(
   return detachedResult(aggregate.getResult(accumulator), accumulator) as R;
 }
 
+const HINT =
+  'Give its function a retract(accumulator, row), which takes a row out again. In aggregates(...) all columns but min and max have one.';
+
 /** @throws UserError JOB_DEFINITION for a row that takes another back. */
-export function refuseRetraction(operatorName: string, kind: RowKind): void {
+export function refuseRetraction(operatorName: string, kind: RowKind, hint: string = HINT): void {
   if (!isRetraction(kind)) return;
   throw new UserError(
     'JOB_DEFINITION',
     `aggregate '${operatorName}' takes insertions only, found a row of kind ${rowKindName(kind)}`,
-    { hint: 'Give its function a retract(accumulator, row), which takes a row out again.' },
+    { hint },
   );
 }

@@ -18,6 +18,8 @@ export interface LocalSplitOptions<IN> {
   readonly batch: MiniBatchSettings;
 }
 
+const HINT = 'Leave out splitDistinct: values that are kept by themselves are not taken back.';
+
 /** What a batch has of a group: all that is not about different values, and the values with their filters, by set. */
 interface OpenGroup extends PartialGroup<ColumnsAccumulator> {
   rows: number;
@@ -53,7 +55,7 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
   }
 
   override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
-    if (kind !== INSERT && isRetraction(kind)) refuseRetraction(this.context.operatorName, kind);
+    if (kind !== INSERT && isRetraction(kind)) refuseRetraction(this.context.operatorName, kind, HINT);
     const key = this.#keySelector(value as IN);
     let group = this.#latest;
     if (group === undefined || group.key !== key) group = this.#groupOf(key, value);
