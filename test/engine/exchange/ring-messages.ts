@@ -40,3 +40,10 @@ export class TestReceiver {
     return message;
   }
 }
+
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+/** Leaves the processor to the other thread for a moment. */
+export function testPause(): void {
+  Atomics.wait(NEVER, 0, 0, 0.05);
+}

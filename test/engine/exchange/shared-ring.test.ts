@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { RingReader } from '../../../engine/exchange/ring-reader.ts';
 import { RingWriter } from '../../../engine/exchange/ring-writer.ts';
 import { createSharedRing, READ_POSITION, WRITE_POSITION } from '../../../engine/exchange/shared-ring.ts';
-import { testCreateMessage, TestReceiver, testSend } from './ring-messages.ts';
+import { testCreateMessage, testPause, TestReceiver, testSend } from './ring-messages.ts';
 
 const RING_BYTES = 256;
 
@@ -77,8 +77,8 @@ test('room that is reserved and not used leaves no trace', () => {
 });
 
 test('messages pass between two threads that both run', async () => {
-  const ring = createSharedRing(1024);
-  const workerData = { ring, seed: 7, count: 20_000, bytesMax: 1500 };
+  const ring = createSharedRing(4096);
+  const workerData = { ring, seed: 7, count: 10_000, bytesMax: 1500 };
   const worker = new Worker(new URL('./ring-worker.ts', import.meta.url), { workerData });
   const answer = once(worker, 'message');
   const writer = new RingWriter(ring);
