@@ -34,8 +34,10 @@ export interface CompiledAggregates {
   add(accumulator: ColumnsAccumulator, row: unknown, filters: number, by: 1 | -1): ColumnsAccumulator;
   merge(a: ColumnsAccumulator, b: ColumnsAccumulator): ColumnsAccumulator;
   result(accumulator: ColumnsAccumulator): Record<string, unknown>;
-  /** Counts a value of a set that was not there with these filters before. Only when values are kept elsewhere. */
-  addFresh(accumulator: ColumnsAccumulator, set: number, filters: number): void;
+  /** Counts a value of a set that has come (`by` 1) or gone (-1) with these filters. Only when values are kept elsewhere. */
+  addFresh(accumulator: ColumnsAccumulator, set: number, filters: number, by: 1 | -1): void;
+  /** Whether no value is counted. */
+  hasNoValues(accumulator: ColumnsAccumulator): boolean;
 }
 
 const FILTERS_MAX = 30;
@@ -101,14 +103,18 @@ class Compiler {
         });
         code.line(`return {${fields.join(', ')}};`);
       }),
-      addFresh: this.#function('addFresh', 'a, set, filters', (code) => {
+      addFresh: this.#function('addFresh', 'a, set, filters, by', (code) => {
         code.line('switch (set) {');
         for (const [at, { columns }] of this.#sets.entries()) {
           code.line(`case ${at}:`);
-          for (const [field, bit] of columns) code.line(`if ((filters & ${1 << bit}) !== 0) a.${field}++;`);
+          for (const [field, bit] of columns) code.line(`if ((filters & ${1 << bit}) !== 0) a.${field} += by;`);
           code.line('return;');
         }
         code.line('}');
+      }),
+      hasNoValues: this.#function('hasNoValues', 'a', (code) => {
+        const tests = this.#sets.flatMap(({ columns }) => columns.map(([field]) => ` && a.${field} === 0`));
+        code.line(`return true${tests.join('')};`);
       }),
     };
   }

@@ -37,7 +37,7 @@ export function declareGroupAggregate<T, ACC, R, OUT>(
     return stream.transform({ ...declaration, factory });
   }
   const batch = miniBatchSettings(options.uid, miniBatch);
-  if (options.splitDistinct === true) return declareSplitDistinct(stream, aggregate, createRow, options, batch);
+  if (isSplit(options)) return declareSplitDistinct(stream, aggregate, createRow, options, batch);
   const factory = (): StreamOperator<OUT> =>
     new MiniBatchAggregateOperator({ ...settings, batch, takesPartials: twoPhase });
   if (!twoPhase) return stream.transform({ ...declaration, factory });
@@ -45,6 +45,10 @@ export function declareGroupAggregate<T, ACC, R, OUT>(
     return new LocalAggregateOperator({ aggregate, keySelector, batch });
   });
   return partials.keyBy(keyOfPartial).stream.transform({ ...declaration, factory });
+}
+
+function isSplit({ splitDistinct = false }: Pick<GroupAggregateOptions, 'splitDistinct'>): boolean {
+  return splitDistinct !== false;
 }
 
 /** Values go to where each one's state is, all else straight to the group. */
@@ -56,8 +60,12 @@ function declareSplitDistinct<T, ACC, R, OUT>(
   batch: MiniBatchSettings,
 ): DataStream<OUT> {
   const { uid, name = uid, ttl, emit } = options;
-  const { compiled, global } = splitAggregate((aggregate as unknown as ColumnsAggregate<T, R>).columns);
-  const local = localPhase(stream, options, (keySelector) => new LocalSplitOperator({ compiled, keySelector, batch }));
+  const takesRetractions = options.splitDistinct === 'changes';
+  const { columns } = aggregate as unknown as ColumnsAggregate<T, R>;
+  const { compiled, global } = splitAggregate(columns, takesRetractions);
+  const local = localPhase(stream, options, (keySelector) => {
+    return new LocalSplitOperator({ compiled, keySelector, batch, takesRetractions });
+  });
   const [first, ...others] = local.parts().map((part) => part.getSideOutput(SEEN_VALUES));
   const counts = first!
     .union(...others)
@@ -66,7 +74,7 @@ function declareSplitDistinct<T, ACC, R, OUT>(
       kind: 'seen-values',
       options: { ...options, uid: `${uid}-values`, name: `${name} (values)` },
       isStateful: true,
-      factory: () => new SeenValuesOperator({ compiled, batch, ttl }),
+      factory: () => new SeenValuesOperator({ compiled, batch, ttl, takesRetractions }),
     });
   const settings = {
     aggregate: global,
@@ -97,12 +105,17 @@ function checkGroupAggregate(
       hint: 'Give the aggregate function an accumulatorSchema: it is how the accumulator is stored.',
     });
   }
-  if (splitDistinct === true && (aggregate as Partial<ColumnsAggregate<never, unknown>>).columns === undefined) {
+  if (isSplit({ splitDistinct }) && (aggregate as Partial<ColumnsAggregate<never, unknown>>).columns === undefined) {
     throw new UserError('JOB_DEFINITION', `aggregate '${uid}' has splitDistinct, but a function of its own`, {
       hint: 'Make the function with aggregates({ ... }), or leave out splitDistinct.',
     });
   }
-  if (twoPhase !== true && splitDistinct !== true) return;
+  if (splitDistinct === 'changes' && aggregate.retract === undefined) {
+    throw new UserError('JOB_DEFINITION', `aggregate '${uid}' is to take rows back, but has a min or max column`, {
+      hint: 'Leave those columns out, or write splitDistinct: true when rows are only added.',
+    });
+  }
+  if (twoPhase !== true && !isSplit({ splitDistinct })) return;
   if (miniBatch === undefined) {
     throw new UserError('JOB_DEFINITION', `aggregate '${uid}' has two phases, but no mini-batch`, {
       hint: "Pass { miniBatch: { latency: '1s' } }: the first phase folds the rows of a batch.",

@@ -19,10 +19,11 @@ export interface GroupAggregateOptions extends StatefulOperatorOptions {
   /**
    * Counts different values (`countDistinct`) where each value is, spread over all subtasks and in state of its own, instead
    * of in one accumulator of its group: for groups with many of them. The work in front of the shuffle is as with
-   * `twoPhase`. Needs `miniBatch` and a function made by `aggregates(...)`, for rows that are not taken back. Between two
-   * watermarks the columns of a row may be of different moments. Default false.
+   * `twoPhase`. Needs `miniBatch` and a function made by `aggregates(...)`. Between two watermarks the columns of a row may
+   * be of different moments. `true`: rows are only added. `'changes'`: they may be taken back too, so that it is counted how
+   * often a value is there, which costs more. Default false.
    */
-  readonly splitDistinct?: boolean | undefined;
+  readonly splitDistinct?: boolean | 'changes' | undefined;
   /** How long a group is kept that gets no rows. Default: for ever. */
   readonly ttl?: TtlOptions | undefined;
 }

@@ -7,6 +7,16 @@ import { type TtlOptions, valueState } from '../process/state-spec.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import type { PartialGroup } from './partial-group.ts';
 
+export interface GroupStateOptions<ACC> {
+  /** What the accumulator is called in checkpoints. Default `accumulator`. */
+  readonly name?: string | undefined;
+  /**
+   * Whether an accumulator without rows stands for nothing, where parts of it come on ways of their own: until then it is
+   * kept, though there is no group. Default: always.
+   */
+  readonly isEmpty?: ((accumulator: ACC) => boolean) | undefined;
+}
+
 /**
  * What is kept of the current key: the accumulator, and where rows can be taken back how many it stands for. A group
  * without rows is gone. What is taken back from a group that is not there (its state has expired) is dropped.
@@ -15,20 +25,21 @@ export class GroupState<IN, ACC, OUT> {
   readonly #aggregate: GroupAggregateFunction<IN, ACC, OUT>;
   readonly #ttl: TtlOptions | undefined;
   readonly #name: string;
+  readonly #isEmpty: ((accumulator: ACC) => boolean) | undefined;
   #operatorName = '';
   #accumulator: ValueState<ACC> = undefined as never;
   /** Undefined: rows are only added. */
   #rows: ValueState<number> | undefined;
 
-  /** @param name of the accumulator's state. */
   constructor(
     aggregate: GroupAggregateFunction<IN, ACC, OUT>,
     ttl: TtlOptions | undefined,
-    name: string = 'accumulator',
+    { name = 'accumulator', isEmpty }: GroupStateOptions<ACC> = {},
   ) {
     this.#aggregate = aggregate;
     this.#ttl = ttl;
     this.#name = name;
+    this.#isEmpty = isEmpty;
   }
 
   open({ keyedState, operatorName }: OperatorContext): void {
@@ -43,7 +54,9 @@ export class GroupState<IN, ACC, OUT> {
 
   /** The accumulator; undefined when the group has no rows. */
   get(): ACC | undefined {
-    return this.#accumulator.value();
+    const accumulator = this.#accumulator.value();
+    if (this.#isEmpty === undefined || accumulator === undefined || this.#rows === undefined) return accumulator;
+    return this.#rowsOf(accumulator) > 0 ? accumulator : undefined;
   }
 
   /**
@@ -73,14 +86,15 @@ export class GroupState<IN, ACC, OUT> {
   /** The same for what a local phase has made of many rows. The partial is not needed by others. */
   merge(before: ACC | undefined, partial: PartialGroup<ACC>): ACC | undefined {
     const rows = this.#rows;
-    if (rows !== undefined) {
-      const left = this.#rowsOf(before) + partial.rows;
-      if (left <= 0) return before === undefined ? undefined : this.#clear();
-      rows.update(left);
-    }
-    const after = before === undefined ? partial.accumulator : this.#aggregate.merge!(before, partial.accumulator);
+    const isEmpty = this.#isEmpty;
+    const held = before === undefined && isEmpty !== undefined ? this.#accumulator.value() : before;
+    const left = rows === undefined ? 1 : this.#rowsOf(held) + partial.rows;
+    if (left <= 0 && isEmpty === undefined) return held === undefined ? undefined : this.#clear();
+    const after = held === undefined ? partial.accumulator : this.#aggregate.merge!(held, partial.accumulator);
+    if (left <= 0 && isEmpty!(after)) return this.#clear();
+    rows?.update(left);
     this.#accumulator.update(after);
-    return after;
+    return left > 0 ? after : undefined;
   }
 
   #clear(): undefined {
@@ -89,8 +103,8 @@ export class GroupState<IN, ACC, OUT> {
     return undefined;
   }
 
-  #rowsOf(before: ACC | undefined): number {
-    if (before === undefined) return 0;
+  #rowsOf(accumulator: ACC | undefined): number {
+    if (accumulator === undefined) return 0;
     const rows = this.#rows!.value();
     if (rows !== undefined) return rows;
     throw new UserError(

@@ -16,9 +16,10 @@ export interface LocalSplitOptions<IN> {
   readonly compiled: CompiledAggregates;
   readonly keySelector: (value: IN) => Key;
   readonly batch: MiniBatchSettings;
+  readonly takesRetractions: boolean;
 }
 
-const HINT = 'Leave out splitDistinct: values that are kept by themselves are not taken back.';
+const HINT = "Write splitDistinct: 'changes', so that it is counted how often a value is there.";
 
 /** What a batch has of a group: all that is not about different values, and the values with their filters, by set. */
 interface OpenGroup extends PartialGroup<ColumnsAccumulator> {
@@ -33,6 +34,7 @@ interface OpenGroup extends PartialGroup<ColumnsAccumulator> {
  * Stateless: the batch is sent on before every barrier.
  */
 export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsAccumulator>> {
+  override readonly takesRetractions: boolean;
   readonly #compiled: CompiledAggregates;
   readonly #keySelector: (value: IN) => Key;
   readonly #batch: MiniBatch<OpenGroup>;
@@ -42,8 +44,9 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
   #latest: OpenGroup | undefined;
   #latestValues: GroupValues | undefined;
 
-  constructor({ compiled, keySelector, batch }: LocalSplitOptions<IN>) {
+  constructor({ compiled, keySelector, batch, takesRetractions }: LocalSplitOptions<IN>) {
     super();
+    this.takesRetractions = takesRetractions;
     this.#compiled = compiled;
     this.#keySelector = keySelector;
     this.#batch = new MiniBatch(batch, (_key, group) => this.#send(group));
@@ -55,16 +58,17 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
   }
 
   override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
-    if (kind !== INSERT && isRetraction(kind)) refuseRetraction(this.context.operatorName, kind, HINT);
+    const by = isRetraction(kind) ? -1 : 1;
+    if (by < 0 && !this.takesRetractions) refuseRetraction(this.context.operatorName, kind, HINT);
     const key = this.#keySelector(value as IN);
     let group = this.#latest;
     if (group === undefined || group.key !== key) group = this.#groupOf(key, value);
     const compiled = this.#compiled;
     const filters = compiled.filtersOf(value);
-    compiled.add(group.accumulator, value, filters, 1);
-    group.rows++;
+    compiled.add(group.accumulator, value, filters, by);
+    group.rows += by;
     group.timestampMs = laterTimestamp(group.timestampMs, timestampMs);
-    this.#latestValues!.add(value, filters);
+    this.#latestValues!.add(value, filters, by);
     this.#batch.count();
   }
 
@@ -94,11 +98,15 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
       checkKey(key, value, this.context.operatorName);
       group = { key, accumulator: this.#compiled.create(), rows: 0, timestampMs: NO_TIMESTAMP };
       this.#batch.set(key, group);
-      this.#valuesByGroup.set(key, this.#values.pop() ?? new GroupValues(this.#compiled));
+      this.#valuesByGroup.set(key, this.#values.pop() ?? this.#newValues());
     }
     this.#latest = group;
     this.#latestValues = this.#valuesByGroup.get(key);
     return group;
+  }
+
+  #newValues(): GroupValues {
+    return this.takesRetractions ? new CountedValues(this.#compiled) : new FilteredValues(this.#compiled);
   }
 
   #send(group: OpenGroup): void {
@@ -116,8 +124,15 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
 /** Empty ones that are kept for the next batch. */
 const GROUPS_KEPT_MAX = 64;
 
-/** The different values that a batch has seen of a group, by set, with the filters under which it has. */
-class GroupValues {
+/** The different values that a batch has of a group, by set. */
+interface GroupValues {
+  add(row: unknown, filters: number, by: 1 | -1): void;
+  /** Sends all and is empty then. */
+  send(group: Key, timestampMs: number, output: Output<SeenValue>): void;
+}
+
+/** With the filters under which it has seen them. */
+class FilteredValues implements GroupValues {
   readonly #compiled: CompiledAggregates;
   readonly #filtersByValue: Map<Key, number>[];
 
@@ -140,12 +155,45 @@ class GroupValues {
     }
   }
 
-  /** Sends all and is empty then. */
   send(group: Key, timestampMs: number, output: Output<SeenValue>): void {
     for (const [set, filtersByValue] of this.#filtersByValue.entries()) {
-      for (const [value, filters] of filtersByValue)
-        output.collect({ key: compositeKey(group, set, value), group, set, filters }, timestampMs, INSERT);
+      for (const [value, filters] of filtersByValue) {
+        const seen = { key: compositeKey(group, set, value), group, set, filters, counts: undefined };
+        output.collect(seen, timestampMs, INSERT);
+      }
       filtersByValue.clear();
+    }
+  }
+}
+
+/** With how often they were added, less how often taken out, by column. */
+class CountedValues implements GroupValues {
+  readonly #compiled: CompiledAggregates;
+  readonly #countsByValue: Map<Key, number[]>[];
+
+  constructor(compiled: CompiledAggregates) {
+    this.#compiled = compiled;
+    this.#countsByValue = compiled.sets.map(() => new Map());
+  }
+
+  add(row: unknown, filters: number, by: 1 | -1): void {
+    for (const [set, { of, filters: ofSet, columns }] of this.#compiled.sets.entries()) {
+      const value = (filters & ofSet) === 0 ? undefined : of(row as never);
+      if (value === undefined || value === null) continue;
+      const countsByValue = this.#countsByValue[set]!;
+      let counts = countsByValue.get(value);
+      if (counts === undefined) countsByValue.set(value, (counts = columns.map(() => 0)));
+      for (const [at, [, bit]] of columns.entries()) if ((filters & (1 << bit)) !== 0) counts[at]! += by;
+    }
+  }
+
+  send(group: Key, timestampMs: number, output: Output<SeenValue>): void {
+    for (const [set, countsByValue] of this.#countsByValue.entries()) {
+      for (const [value, counts] of countsByValue) {
+        if (counts.every((count) => count === 0)) continue;
+        output.collect({ key: compositeKey(group, set, value), group, set, filters: 0, counts }, timestampMs, INSERT);
+      }
+      countsByValue.clear();
     }
   }
 }

@@ -6,15 +6,14 @@ import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import { type GroupAggregateOperatorOptions, refuseRetraction, resultOf } from './group-aggregate-operator.ts';
 import { GroupChanges, type NO_RESULT } from './group-changes.ts';
-import { GroupState } from './group-state.ts';
+import { GroupState, type GroupStateOptions } from './group-state.ts';
 import type { PartialGroup } from './partial-group.ts';
 
 export interface MiniBatchAggregateOptions<IN, ACC, R, OUT> extends GroupAggregateOperatorOptions<IN, ACC, R, OUT> {
   readonly batch: MiniBatchSettings;
   /** The input are the partial groups of a local phase. */
   readonly takesPartials: boolean;
-  /** What the accumulator is called in checkpoints. Default `accumulator`. */
-  readonly stateName?: string | undefined;
+  readonly state?: GroupStateOptions<ACC> | undefined;
 }
 
 /** A group that has changed in this batch: its result before, and its accumulator now (undefined when it is gone). */
@@ -48,7 +47,7 @@ export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<
     this.takesRetractions = aggregate.retract !== undefined;
     this.#aggregate = aggregate;
     this.#takesPartials = takesPartials;
-    this.#group = new GroupState(aggregate, ttl, options.stateName);
+    this.#group = new GroupState(aggregate, ttl, options.state);
     this.#changes = new GroupChanges({ createRow, isUpsert, emitsUnchanged: ttl !== undefined });
     this.#batch = new MiniBatch(batch, (_key, changed) => this.#send(changed));
   }

@@ -2,8 +2,10 @@ import { UserError } from '../../engine/base/errors.ts';
 import { INSERT } from '../../engine/task/row-kind.ts';
 import { type OperatorContext, StreamOperator } from '../../engine/task/stream-operator.ts';
 import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
+import type { Key } from '../../state/keyed/key.ts';
 import type { ValueState } from '../../state/keyed/state.ts';
-import { int, string } from '../../state/schema/scalars.ts';
+import { array } from '../../state/schema/collections.ts';
+import { int, long, string } from '../../state/schema/scalars.ts';
 import { type TtlOptions, valueState } from '../process/state-spec.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { ColumnsAccumulator, CompiledAggregates, DistinctSet } from './compile-aggregates.ts';
@@ -15,6 +17,8 @@ export interface SeenValuesOptions {
   readonly compiled: CompiledAggregates;
   readonly batch: MiniBatchSettings;
   readonly ttl: TtlOptions | undefined;
+  /** Rows can be taken back, so that it counts how often a value is there. */
+  readonly takesRetractions: boolean;
 }
 
 interface OpenPartial extends PartialGroup<ColumnsAccumulator> {
@@ -22,19 +26,23 @@ interface OpenPartial extends PartialGroup<ColumnsAccumulator> {
 }
 
 /**
- * Finds values that a group has not seen before, under some filter, and sends how many they are: once per group and batch.
+ * Finds values that a group has not seen before, under some filter, or that are gone from it, and sends how many they are:
+ * once per group and batch.
  *
- * Stateful: the filters of one value of a group, per key.
+ * Stateful: the filters of one value of a group, per key; or how often it is there, by column.
  */
 export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccumulator>> {
   override readonly takesRetractions = false;
   readonly #compiled: CompiledAggregates;
   readonly #ttl: TtlOptions | undefined;
   readonly #batch: MiniBatch<OpenPartial>;
+  readonly #isCounting: boolean;
   #filters: ValueState<number> = undefined as never;
+  #counts: ValueState<number[]> = undefined as never;
 
-  constructor({ compiled, batch, ttl }: SeenValuesOptions) {
+  constructor({ compiled, batch, ttl, takesRetractions }: SeenValuesOptions) {
     super();
+    this.#isCounting = takesRetractions;
     this.#compiled = compiled;
     // A value that is still seen is kept, even if it is not new.
     this.#ttl = ttl === undefined ? undefined : { ...ttl, update: 'onReadAndWrite' };
@@ -45,24 +53,57 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
 
   override open(): void {
     keepFilters(this.context, this.#compiled.sets);
-    this.#filters = this.keyedState(valueState(int(), { ttl: this.#ttl }).toDescriptor('filters'));
+    const options = { ttl: this.#ttl };
+    if (this.#isCounting) this.#counts = this.keyedState(valueState(array(long()), options).toDescriptor('counts'));
+    else this.#filters = this.keyedState(valueState(int(), options).toDescriptor('filters'));
     this.#batch.open(this.context);
   }
 
   override processElement(value: unknown, timestampMs: number): void {
-    const { group, set, filters } = value as SeenValue;
+    const seen = value as SeenValue;
+    if (this.#isCounting) {
+      this.#count(seen, timestampMs);
+      return;
+    }
     const before = this.#filters.value() ?? 0;
-    const fresh = filters & ~before;
+    const fresh = seen.filters & ~before;
     if (fresh === 0) return;
     this.#filters.update(before | fresh);
+    this.#compiled.addFresh(this.#partialOf(seen.group, timestampMs), seen.set, fresh, 1);
+    this.#batch.count();
+  }
+
+  #count({ group, set, counts }: SeenValue, timestampMs: number): void {
+    const { columns } = this.#compiled.sets[set]!;
+    const before = this.#counts.value();
+    const after: number[] = [];
+    let come = 0;
+    let gone = 0;
+    let isThere = false;
+    for (const [at, [, bit]] of columns.entries()) {
+      const was = before === undefined ? 0 : before[at]!;
+      const is = was + counts![at]!;
+      if (was <= 0 && is > 0) come |= 1 << bit;
+      if (was > 0 && is <= 0) gone |= 1 << bit;
+      if (is !== 0) isThere = true;
+      after.push(is);
+    }
+    this.#counts.update(isThere ? after : undefined);
+    if ((come | gone) === 0) return;
+    const accumulator = this.#partialOf(group, timestampMs);
+    if (come !== 0) this.#compiled.addFresh(accumulator, set, come, 1);
+    if (gone !== 0) this.#compiled.addFresh(accumulator, set, gone, -1);
+    this.#batch.count();
+  }
+
+  #partialOf(group: Key, timestampMs: number): ColumnsAccumulator {
     let partial = this.#batch.get(group);
     if (partial === undefined) {
       partial = { key: group, accumulator: this.#compiled.create(), rows: 0, timestampMs: NO_TIMESTAMP };
       this.#batch.set(group, partial);
     }
-    this.#compiled.addFresh(partial.accumulator, set, fresh);
     partial.timestampMs = laterTimestamp(partial.timestampMs, timestampMs);
-    this.#batch.count();
+    return partial.accumulator;
   }
 
   override processWatermark(): void {

@@ -9,13 +9,18 @@ import {
 } from './compile-aggregates.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 
-/** A value of a group, with the filters under which a batch of one subtask has seen it. On its way to the value's state. */
+/**
+ * A value of a group, with the filters under which a batch of one subtask has seen it, or, where rows can be taken back, how
+ * often it was added, less how often taken out. On its way to the value's state.
+ */
 export interface SeenValue {
   /** Of group, set and value. */
   readonly key: string;
   readonly group: Key;
   readonly set: number;
   readonly filters: number;
+  /** By column of the set; undefined where rows are only added. */
+  readonly counts: number[] | undefined;
 }
 
 /** Where the local phase sends values. */
@@ -27,7 +32,8 @@ export interface SplitAggregate {
   readonly global: GroupAggregateFunction<never, ColumnsAccumulator, AggregateRow<Columns>>;
 }
 
-export function splitAggregate(columns: Columns): SplitAggregate {
+/** @param takesRetractions whether rows can be taken back. */
+export function splitAggregate(columns: Columns, takesRetractions: boolean): SplitAggregate {
   const compiled = compileAggregates(columns, false);
   return {
     compiled,
@@ -37,6 +43,7 @@ export function splitAggregate(columns: Columns): SplitAggregate {
       add: (accumulator) => accumulator,
       merge: (a, b) => compiled.merge(a, b),
       getResult: (accumulator) => compiled.result(accumulator) as AggregateRow<Columns>,
+      ...(takesRetractions && { retract: (accumulator: ColumnsAccumulator) => accumulator }),
     },
   };
 }

@@ -62,6 +62,16 @@ test.each([
     () => keyed().aggregate(total, { uid: 'x', miniBatch, splitDistinct: true }),
     /a function of its own/,
   ],
+  [
+    'split values that are taken back, beside extremes',
+    () =>
+      keyed().aggregate(aggregates({ highest: max((row) => row.value) }), {
+        uid: 'x',
+        miniBatch,
+        splitDistinct: 'changes',
+      }),
+    /a min or max column/,
+  ],
   ['a latency of nothing', () => keyed().aggregate(total, { uid: 'x', miniBatch: { latency: 0 } }), /positive latency/],
   ['no columns', () => aggregates({}), /no columns/],
   ['a column that would be another one', () => aggregates({ a_rows: count<Row>() }), /cannot have a column 'a_rows'/],

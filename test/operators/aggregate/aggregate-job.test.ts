@@ -128,15 +128,57 @@ const changes = defineProcess({
   },
 });
 
-test.each(PLANS)('an aggregate of rows that are taken back, through a failure: $name', async (plan) => {
-  const rows = await run<Record<string, unknown>>((env, into) => {
-    bidsOf(env, failureOf(into))
-      .process(changes)
-      .keyBy((bid) => bid.day)
-      .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', ...plan })
-      .sinkTo(collectSink({ into }), { uid: 'out' });
+const SPLIT_PLANS: typeof PLANS = [
+  { name: 'values by themselves', miniBatch, splitDistinct: 'changes' },
+  {
+    name: 'values by themselves, very small batches',
+    miniBatch: { latency: '1ms', size: 3 },
+    splitDistinct: 'changes',
+  },
+];
+
+test.each([...PLANS, ...SPLIT_PLANS])(
+  'an aggregate of rows that are taken back, through a failure: $name',
+  async (plan) => {
+    const rows = await run<Record<string, unknown>>((env, into) => {
+      bidsOf(env, failureOf(into))
+        .process(changes)
+        .keyBy((bid) => bid.day)
+        .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', ...plan })
+        .sinkTo(collectSink({ into }), { uid: 'out' });
+    });
+    expect(byDay(rows.materialized())).toEqual(byDay(expectedOf(LEFT)));
+  },
+);
+
+test.each([...PLANS, ...SPLIT_PLANS])('a group that is empty is gone, and may come back: $name', async (plan) => {
+  const COME = 200;
+  const bids = Array.from({ length: 3 * COME }, (_, i): Bid => {
+    const isTakenBack = i >= COME && i < 2 * COME;
+    const bid = bidAt(i % COME);
+    const day = i % 2 === 0 ? 'gone' : 'back';
+    return { ...bid, at: i, day: i >= 2 * COME && day === 'gone' ? 'other' : day, isTakenBack };
   });
-  expect(byDay(rows.materialized())).toEqual(byDay(expectedOf(LEFT)));
+  const rows = new CollectedRows<Record<string, unknown>>();
+  const job = startVirtualJob({
+    parallelism: 2,
+    checkpointInterval: '20ms',
+    build: (env) => {
+      env
+        .fromSource(
+          collectionSource(bids, { splits: 2, recordsPerSecond: 2000 }),
+          'bids',
+          WatermarkStrategy.forBoundedOutOfOrderness<Bid>('5ms').withTimestamp(({ at }) => at),
+        )
+        .process(changes)
+        .keyBy((bid) => bid.day)
+        .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', ...plan })
+        .sinkTo(collectSink({ into: rows }), { uid: 'out' });
+    },
+  });
+  expect(await job.environment.run(job.execution.result)).toMatchObject({ state: 'finished' });
+  expect(byDay(rows.materialized())).toEqual(byDay(expectedOf(bids.slice(2 * COME))));
+  expect(rows.records().some(({ kind, value }) => kind === DELETE && value['day'] === 'gone')).toBe(true);
 });
 
 test.each([...PLANS, { name: 'values by themselves', miniBatch, splitDistinct: true }])(
