@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { describeError, type ErrorCode, TidemarkError, UserError } from '../base/errors.ts';
 import type { JobExecution, JobStatus } from '../runtime/job-execution.ts';
+import type { TaskLoadStatus } from '../runtime/task-load-status.ts';
 import { openStorage } from '../../state/storage/storage-url.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { answerStateRequest } from './state-endpoint.ts';
@@ -25,7 +26,10 @@ export type ControlRequest =
   | { readonly verb: 'cancel' };
 
 /** Answer to `status`. */
-export type ControlStatus = Omit<JobStatus, 'lastFailure'> & { readonly lastFailure?: string | undefined };
+export type ControlStatus = Omit<JobStatus, 'lastFailure'> & {
+  readonly lastFailure?: string | undefined;
+  readonly tasks?: readonly TaskLoadStatus[] | undefined;
+};
 
 export function controlFile(dataDirectory: string, job: string): string {
   return `${dataDirectory}/${job}.control.json`;
@@ -102,7 +106,8 @@ async function carryOut(execution: JobExecution, environment: Environment, order
   switch (order.verb) {
     case 'status': {
       const { lastFailure, ...status } = execution.status;
-      return { ...status, lastFailure: lastFailure === undefined ? undefined : describeError(lastFailure) };
+      const failure = lastFailure === undefined ? undefined : describeError(lastFailure);
+      return { ...status, lastFailure: failure, tasks: execution.taskLoads };
     }
     case 'checkpoint': {
       const { manifest, bytes } = await execution.triggerCheckpoint();

@@ -54,6 +54,8 @@ export interface AttemptContext {
   readonly pageStore: PageStore;
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
+  /** State of at least so many bytes of files is restored while it is in use: see `LazyRestore`. Infinity: none is. */
+  readonly lazyRestoreBytes: number;
   readonly batchRecords: number;
   readonly listener: TaskListener;
   /** Undefined when all tasks run here. */
@@ -183,6 +185,7 @@ class TaskBuilder {
       metrics,
       logger: this.#context.environment.logger,
       scheduler: this.#context.environment.scheduler,
+      lazyRestore: { fromBytes: this.#context.lazyRestoreBytes },
       filePrefix: `${this.#context.storagePrefix}/state/${this.#context.attempt}/${keyOfUid(uidOf(vertex.head))}-${this.#subtask.subtaskIndex}`,
     });
   }

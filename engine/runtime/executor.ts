@@ -100,7 +100,16 @@ export class Executor {
 
   #runRound(): boolean {
     let any = this.#pump();
-    for (let i = 0; i < this.#tasks.length; i++) if (this.#tasks[i]!.step()) any = true;
+    const { clock } = this.#environment;
+    let startMs = clock.monotonicMs();
+    for (let i = 0; i < this.#tasks.length; i++) {
+      const task = this.#tasks[i]!;
+      if (!task.step()) continue;
+      any = true;
+      const nowMs = clock.monotonicMs();
+      task.load.addStep(nowMs - startMs);
+      startMs = nowMs;
+    }
     return any;
   }
 

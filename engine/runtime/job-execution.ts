@@ -15,6 +15,7 @@ import type { RunningAttempt } from './running-attempt.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import { queryState, type StateAnswer, type StateQuery } from './state-query.ts';
 import type { QueryableOperator } from './state-read.ts';
+import { type TaskLoadStatus, taskLoadsOf } from './task-load-status.ts';
 import { checkWorkers } from './worker-hosts.ts';
 
 /** `finished`: all sources ended. `stopped`: on request, with a last checkpoint. `canceled`: on request, without. */
@@ -116,6 +117,11 @@ export class JobExecution {
       restoredCheckpointId: this.#recovered?.restoredCheckpointId,
       checkpoints: this.#statistics,
     };
+  }
+
+  /** How the subtasks of the running attempt spend their time. */
+  get taskLoads(): TaskLoadStatus[] {
+    return taskLoadsOf(this.attemptMetrics);
   }
 
   /** Metrics of the running attempt. */

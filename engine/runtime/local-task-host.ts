@@ -45,6 +45,8 @@ export interface LocalTaskHostOptions {
   /** Bytes for the page caches of all keyed tasks of the job together, on whatever thread. */
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
+  /** State of at least so many bytes of files is restored while it is in use: see `LazyRestore`. Infinity: none is. */
+  readonly lazyRestoreBytes: number;
   readonly batchRecords: number;
   readonly links?: ThreadLinks | undefined;
   readonly listener: TaskHostListener;

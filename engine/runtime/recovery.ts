@@ -13,7 +13,12 @@ import { checkJobStates, unlessCorrupt } from './check-job-states.ts';
 import { commitPending } from './committers.ts';
 import { LocalTaskHost } from './local-task-host.ts';
 import { type Hosts, RunningAttempt } from './running-attempt.ts';
-import { CACHE_BYTES_DEFAULT, DECODED_CACHE_SHARE_DEFAULT, type RuntimeOptions } from './runtime-options.ts';
+import {
+  CACHE_BYTES_DEFAULT,
+  DECODED_CACHE_SHARE_DEFAULT,
+  LAZY_RESTORE_BYTES_DEFAULT,
+  type RuntimeOptions,
+} from './runtime-options.ts';
 import type { TaskHostListener } from './task-host.ts';
 import { startWorkerHosts } from './worker-hosts.ts';
 
@@ -34,6 +39,8 @@ export class Recovery {
   readonly #statistics: CheckpointStatistics;
   readonly #store: CheckpointStore;
   #attempt = 0;
+  /** Checkpoints completed when the last attempt was made. */
+  #completedBefore: number | undefined = undefined;
   #stateFiles: StateFileRegistry | undefined;
 
   constructor(options: RuntimeOptions, plan: ExecutionPlan, statistics: CheckpointStatistics) {
@@ -234,6 +241,17 @@ export class Recovery {
     return { running, commit: () => Promise.resolve(), restoredCheckpointId: manifest?.checkpointId, metrics };
   }
 
+  /**
+   * Damage in what is restored late fails the attempt, before its first checkpoint. So an attempt that follows one without a
+   * checkpoint reads everything at first, and falls back to an older checkpoint when it has to.
+   */
+  #mayRestoreLazily(): boolean {
+    const { completedCount } = this.#statistics;
+    const mayBe = this.#completedBefore === undefined || completedCount > this.#completedBefore;
+    this.#completedBefore = completedCount;
+    return mayBe;
+  }
+
   /** All tasks on this thread, or on worker threads. */
   async #createHosts(given: {
     readonly graph: JobGraph;
@@ -258,6 +276,7 @@ export class Recovery {
       storagePrefix: this.#store.prefix,
       decodedBytesMax,
       encodedBytesMax: cacheBytes - decodedBytesMax,
+      lazyRestoreBytes: this.#mayRestoreLazily() ? (options.lazyRestoreBytes ?? LAZY_RESTORE_BYTES_DEFAULT) : Infinity,
       batchRecords: batchRecords ?? 1024,
     };
     const { storage } = this.#store;

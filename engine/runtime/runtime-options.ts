@@ -19,6 +19,11 @@ export interface RuntimeOptions extends JobOptions {
   readonly openPageStore: (attempt: number) => Promise<PageStore>;
   /** Bytes for the page caches of all keyed operators together. Default 256 MiB. */
   readonly cacheBytes?: number | undefined;
+  /**
+   * An operator's state of at least so many bytes of files is restored while records are processed already. Default 64 MiB;
+   * Infinity: all is restored before the first record.
+   */
+  readonly lazyRestoreBytes?: number | undefined;
   /** Share of the cache for decoded pages. Default 0.25. */
   readonly decodedCacheShare?: number | undefined;
   /** Start from this savepoint; only when the job has no checkpoint of its own yet. */
@@ -60,3 +65,4 @@ export type WorkerPageStore = { readonly kind: 'heap' } | { readonly kind: 'rock
 
 export const CACHE_BYTES_DEFAULT: number = 256 * 1024 * 1024;
 export const DECODED_CACHE_SHARE_DEFAULT = 0.25;
+export const LAZY_RESTORE_BYTES_DEFAULT: number = 64 * 1024 * 1024;

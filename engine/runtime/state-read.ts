@@ -55,6 +55,7 @@ export function operatorsOf(tasks: readonly Task[]): HostedOperator[] {
 
 /** Reads between two steps of the task, and changes nothing. */
 export async function readLive(task: Task, read: StateRead): Promise<StateContent> {
+  await task.keyedState!.whenRestored?.();
   const { promise, resolve, reject } = Promise.withResolvers<StateContent>();
   task.post(() => {
     // An error here is the asker's, not the task's.

@@ -32,6 +32,8 @@ export interface WorkerHostsOptions {
   readonly storagePrefix: string;
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
+  /** State of at least so many bytes of files is restored while it is in use: see `LazyRestore`. Infinity: none is. */
+  readonly lazyRestoreBytes: number;
   readonly batchRecords: number;
 }
 
@@ -77,6 +79,7 @@ export async function startWorkerHosts(options: WorkerHostsOptions): Promise<Hos
     pageStore: workers.pageStore ?? { kind: 'heap' },
     decodedBytesMax: options.decodedBytesMax,
     encodedBytesMax: options.encodedBytesMax,
+    lazyRestoreBytes: options.lazyRestoreBytes,
     batchRecords: options.batchRecords,
   } as const;
   const hosts: WorkerTaskHost[] = [];

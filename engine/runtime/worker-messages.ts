@@ -37,6 +37,8 @@ export interface WorkerStart {
   readonly pageStore: WorkerPageStore;
   readonly decodedBytesMax: number;
   readonly encodedBytesMax: number;
+  /** State of at least so many bytes of files is restored while it is in use: see `LazyRestore`. Infinity: none is. */
+  readonly lazyRestoreBytes: number;
   readonly batchRecords: number;
 }
 

@@ -14,6 +14,7 @@ import { RecordBatch } from './record-batch.ts';
 import { createRecordLoop, type RecordLoop } from './record-loop.ts';
 import type { SourceOperator } from './source-operator.ts';
 import { TaskError } from './task-error.ts';
+import { TaskLoad } from './task-load.ts';
 import type { TaskListener, TaskOptions } from './task-options.ts';
 import type { TaskTimerService } from './task-timer-service.ts';
 import { TimeWork } from './time-work.ts';
@@ -33,6 +34,7 @@ export class Task {
   readonly keyedState: KeyedStateBackend | undefined;
   readonly source: SourceOperator | undefined;
   readonly aligner: BarrierAligner;
+  readonly load: TaskLoad;
   readonly #clock: Clock;
   readonly #activityClock: PausableClock;
   readonly #listener: TaskListener;
@@ -53,8 +55,6 @@ export class Task {
   #openInputCount: number;
   readonly #recordsIn: { value: number };
   readonly #mails = new TaskMails();
-  /** State is being fetched: nothing may run. */
-  #isFetching = false;
   #isFinishing = false;
   #hasFinished = false;
   #isSourceEmpty = false;
@@ -77,6 +77,7 @@ export class Task {
     this.chain = options.chain;
     this.keyedState = options.keyedState;
     this.source = options.source;
+    this.load = new TaskLoad(options.environment.clock, options.metrics);
     this.#isFinishing = options.hasFinished;
     this.#clock = options.environment.clock;
     this.#activityClock = options.activityClock;
@@ -185,7 +186,7 @@ export class Task {
 
   /** Does one piece of work. Returns whether there was any. */
   step(): boolean {
-    if (this.#isFetching || this.#hasFailed || this.#isClosed) return false;
+    if (this.load.isFetching || this.#hasFailed || this.#isClosed) return false;
     try {
       return this.#step();
     } catch (error) {
@@ -226,6 +227,7 @@ export class Task {
     if (this.#isFinishing) return false;
     const isHeldBack = !this.#haveOutputsRoom() || this.#blocks.check(0);
     this.#activityClock.setPaused('backpressure', isHeldBack);
+    this.load.setHeldBack(isHeldBack);
     if (isHeldBack) return false;
     if (this.#batch !== undefined) {
       this.#prepareBatch();
@@ -388,9 +390,9 @@ export class Task {
   }
 
   #waitForState(promise: Promise<void>): void {
-    this.#isFetching = true;
+    this.load.setFetching(true);
     this.#activityClock.setPaused('backpressure', true);
-    const goOn = promise.finally(() => void (this.#isFetching = false));
+    const goOn = promise.finally(() => this.load.setFetching(false));
     goOn.then(
       () => this.#listener.onWake(),
       (error: unknown) => this.#fail(error),

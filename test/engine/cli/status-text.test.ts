@@ -38,6 +38,19 @@ test('the status of a job in lines', () => {
   `);
 });
 
+test('what the subtasks spend their time on stands in a table', () => {
+  const load = { worker: 0, busyMs: 254, backPressuredMs: 700, idleMs: 46 };
+  const tasks = [
+    { task: 'clicks -> parse', subtaskIndex: 0, ...load },
+    { task: 'clicks -> parse', subtaskIndex: 1, ...load, worker: 1, busyMs: 1000, backPressuredMs: 0, idleMs: 0 },
+  ];
+  expect(statusText('clicks', { ...STATUS, tasks }).split('\n\n')[1]).toMatchInlineSnapshot(`
+    "subtask  worker  busy   back-pressured  idle  task
+    0        0       25 %   70 %            5 %   clicks -> parse
+    1        1       100 %  0 %             0 %   clicks -> parse"
+  `);
+});
+
 test('the ends of event time are said in words', () => {
   expect(statusText('clicks', { ...STATUS, watermarkMs: MIN_TIMESTAMP_MS })).toContain('watermark     none yet');
   expect(statusText('clicks', { ...STATUS, watermarkMs: MAX_TIMESTAMP_MS })).toContain('watermark     end of time');
