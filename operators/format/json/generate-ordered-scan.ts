@@ -2,7 +2,7 @@ import { Code } from '../../../state/schema/code.ts';
 import type { FieldShape, RecordShape, Shape } from '../../../state/schema/shape.ts';
 import { timestampOfNumber } from '../timestamp-text.ts';
 import { jsonName, PLAIN_JSON, type JsonRules } from './from-json.ts';
-import type { JsonScanner } from './generate-scan.ts';
+import { matchCode, type JsonScanner } from './generate-scan.ts';
 import type { KeyOrder } from './key-order.ts';
 import {
   FAILED,
@@ -27,7 +27,7 @@ export function createOrderedScanner<T>(
   rules: JsonRules,
   order: KeyOrder,
 ): JsonScanner<T> | undefined {
-  return new OrderedScan(order.space).compile<T>(shape, rules, order);
+  return new OrderedScan().compile<T>(shape, rules, order);
 }
 
 const GIVE_UP = 'return FAILED;';
@@ -39,15 +39,7 @@ class NotReadable extends Error {}
 
 class OrderedScan {
   readonly #code = new Code();
-  readonly #colon: string;
-  readonly #comma: string;
   #keyCount = 0;
-
-  /** @param space what stands behind colons and commas. */
-  constructor(space: string) {
-    this.#colon = `:${space}`;
-    this.#comma = `,${space}`;
-  }
 
   compile<T>(shape: RecordShape, rules: JsonRules, order: KeyOrder): JsonScanner<T> | undefined {
     const code = this.#code;
@@ -81,12 +73,34 @@ class OrderedScan {
     const valueByField = new Map<FieldShape, string>();
     const inner = { ...rules, names: PLAIN_JSON.names };
     const fieldByKey = new Map(shape.fields.map((field) => [jsonName(rules, field.name), field]));
-    if (order.keys.length === 0 || !this.#hasRoom(order)) throw new NotReadable();
+    if (!this.#hasRoom(order)) throw new NotReadable();
     order.keys.forEach((key, i) => {
-      this.#literal(this.#keyText(key, i), GIVE_UP);
       const field = fieldByKey.get(key);
-      if (field === undefined) this.#skip(order.inner.get(key), GIVE_UP);
-      else valueByField.set(field, this.#value(field, inner, order.inner.get(key)));
+      const read = (): string | undefined => {
+        if (field !== undefined) return this.#value(field, inner, order.inner.get(key));
+        this.#skip(order.inner.get(key), GIVE_UP);
+        return undefined;
+      };
+      if (!order.optional.has(key)) {
+        this.#literal(keyText(order, i), GIVE_UP);
+        const value = read();
+        if (field !== undefined) valueByField.set(field, value!);
+        return;
+      }
+      const isRequired = field !== undefined && field.default === undefined && field.shape.kind !== 'optional';
+      const value = code.name('v');
+      if (field !== undefined) code.line(`let ${value};`);
+      code.line(
+        `if (B[p] === 44 && ${matchCode(Buffer.from(keyText(order, i)))}) { p += ${Buffer.byteLength(keyText(order, i))};`,
+      );
+      const present = read();
+      if (field !== undefined) {
+        code.line(`${value} = ${present};`);
+        valueByField.set(field, value);
+      }
+      if (isRequired) code.line(`} else ${GIVE_UP}`);
+      else if (field?.default !== undefined) code.line(`} else ${value} = ${this.#absent(field)};`);
+      else code.line('}');
     });
     code.line(`if (B[p++] !== 125) ${GIVE_UP}`);
     const properties = shape.fields.map(
@@ -193,7 +207,7 @@ class OrderedScan {
     code.line('if (w !== 0) p += (31 - Math.clz32(w & -w)) >> 3;');
     code.line(`if (B[p] === 34) p++; else { p = skipString(reader, q); if (p < 0) ${giveUp} }`);
     code.line(`} else if (B[p] === 110 && V.getInt32(p, true) === ${NULL_WORD}) p += 4;`);
-    if (order !== undefined && order.keys.length > 0 && this.#hasRoom(order)) this.#skipObject(order, giveUp);
+    if (order !== undefined && this.#hasRoom(order)) this.#skipObject(order, giveUp);
     code.line(`else { p = skipValue(reader, p); if (p < 0) ${giveUp} }`);
   }
 
@@ -203,35 +217,37 @@ class OrderedScan {
     const [known, other, start] = [code.name('known'), code.name('other'), code.name('o')];
     code.line(`else if (B[p] === 123) { const ${start} = p; ${known}: { ${other}: {`);
     order.keys.forEach((key, i) => {
-      this.#literal(this.#keyText(key, i), `break ${other};`);
+      const isOptional = order.optional.has(key);
+      if (isOptional)
+        code.line(
+          `if (B[p] === 44 && ${matchCode(Buffer.from(keyText(order, i)))}) { p += ${Buffer.byteLength(keyText(order, i))};`,
+        );
+      else this.#literal(keyText(order, i), `break ${other};`);
       this.#skip(order.inner.get(key), `break ${other};`);
+      if (isOptional) code.line('}');
     });
     code.line(`if (B[p++] !== 125) break ${other};`);
     code.line(`break ${known}; }`);
     code.line(`p = skipValue(reader, ${start}); if (p < 0) ${giveUp} } }`);
   }
 
-  /** Whether the code stays small enough with this object. */
-  #hasRoom(order: KeyOrder): boolean {
-    if (this.#keyCount + order.keys.length > KEYS_MAX) return false;
-    this.#keyCount += order.keys.length;
+  /** Whether the code stays small enough with this object, and can say where the object begins. */
+  #hasRoom({ keys, optional }: KeyOrder): boolean {
+    if (keys.length === 0 || optional.has(keys[0]!)) return false;
+    if (this.#keyCount + keys.length > KEYS_MAX) return false;
+    this.#keyCount += keys.length;
     return true;
   }
 
-  #keyText(key: string, index: number): string {
-    return `${index === 0 ? '{' : this.#comma}${JSON.stringify(key)}${this.#colon}`;
-  }
-
-  /** Compares the bytes at `p` with a text: words, the last one overlapping. */
+  /** Compares the bytes at `p` with a text, and moves behind it. */
   #literal(text: string, giveUp: string): void {
-    const bytes = Buffer.from(text);
-    const tests: string[] = [];
-    for (let at = 0; at + 4 <= bytes.length; at += 4)
-      tests.push(`V.getInt32(p${at === 0 ? '' : ` + ${at}`}, true) !== ${bytes.readInt32LE(at)}`);
-    const last = bytes.length - 4;
-    if (bytes.length % 4 !== 0) tests.push(`V.getInt32(p + ${last}, true) !== ${bytes.readInt32LE(last)}`);
-    this.#code.line(`if (${tests.join(' || ')}) ${giveUp} p += ${bytes.length};`);
+    this.#code.line(`if (!(${matchCode(Buffer.from(text))})) ${giveUp} p += ${Buffer.byteLength(text)};`);
   }
+}
+
+/** What stands before the value of a key: the key, and what separates it from the one before. */
+function keyText({ keys, space }: KeyOrder, index: number): string {
+  return `${index === 0 ? '{' : `,${space}`}${JSON.stringify(keys[index])}:${space}`;
 }
 
 // See scan-json.ts.

@@ -102,7 +102,7 @@ function compileRecord(
 }
 
 /** A condition that the bytes at `p` are those of a pattern of at least 4 bytes: words, the last one overlapping. */
-function matchCode(pattern: Buffer): string {
+export function matchCode(pattern: Buffer): string {
   const tests: string[] = [];
   for (let at = 0; at + 4 <= pattern.length; at += 4)
     tests.push(`V.getInt32(p + ${at}, true) === ${pattern.readInt32LE(at)}`);

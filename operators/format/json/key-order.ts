@@ -8,24 +8,30 @@ const KEYS_MAX = 128;
 /** In which order an object's keys are written, those that nobody reads too. */
 export interface KeyOrder {
   readonly keys: readonly string[];
+  /** Keys that some of the objects do not have. */
+  readonly optional: ReadonlySet<string>;
   /** Of the objects inside, by key. */
   readonly inner: ReadonlyMap<string, KeyOrder>;
   /** What stands behind colons and commas: nothing, or a blank. */
   readonly space: string;
 }
 
-/** Learns from lines how a writer orders keys. An object that is null in one line may be there in the next. */
+/**
+ * Learns from lines how a writer orders keys. A key that is left out in one line may be there in the next, and so may be an
+ * object that is null.
+ */
 export class KeyOrderSamples {
   readonly #shape: RecordShape;
   readonly #rules: JsonRules;
   #order: MutableOrder | undefined;
+  #isInOrder = true;
 
   constructor(shape: RecordShape, rules: JsonRules) {
     this.#shape = shape;
     this.#rules = rules;
   }
 
-  /** Takes a line. The first one says the order, the others what the first one has not. */
+  /** Takes a line. */
   add(text: string): void {
     let value: unknown;
     try {
@@ -36,16 +42,18 @@ export class KeyOrderSamples {
     const space = /^\{"(?:[^"\\]|\\.)*": /.test(text) ? ' ' : '';
     const learned = orderOf(this.#shape, this.#rules, value, 0, space);
     if (this.#order === undefined) this.#order = learned;
-    else if (learned !== undefined) merge(this.#order, learned);
+    else if (learned !== undefined && !merge(this.#order, learned)) this.#isInOrder = false;
   }
 
-  /** What has been learned. Undefined: nothing yet. */
+  /** What has been learned. Undefined: nothing yet, or that there is no order. */
   get order(): KeyOrder | undefined {
-    return this.#order;
+    return this.#isInOrder ? this.#order : undefined;
   }
 }
 
 interface MutableOrder extends KeyOrder {
+  readonly keys: string[];
+  readonly optional: Set<string>;
   readonly inner: Map<string, MutableOrder>;
 }
 
@@ -67,13 +75,25 @@ function orderOf(
     const own = orderOf(recordShape, PLAIN_JSON, (value as Record<string, unknown>)[key], depth + 1, space);
     if (own !== undefined) inner.set(key, own);
   }
-  return { keys, inner, space };
+  return { keys, optional: new Set(), inner, space };
 }
 
-function merge(known: MutableOrder, more: MutableOrder): void {
+/** Returns false when the two contradict each other. */
+function merge(known: MutableOrder, more: MutableOrder): boolean {
+  for (const key of known.keys) if (!more.keys.includes(key)) known.optional.add(key);
+  let last = -1;
+  for (const key of more.keys) {
+    const at = known.keys.indexOf(key);
+    if (at < 0) {
+      known.keys.splice(++last, 0, key);
+      known.optional.add(key);
+    } else if (at > last) last = at;
+    else return false;
+  }
   for (const [key, order] of more.inner) {
     const own = known.inner.get(key);
     if (own === undefined) known.inner.set(key, order);
-    else merge(own, order);
+    else if (!merge(own, order)) return false;
   }
+  return true;
 }

@@ -16,10 +16,10 @@ import { shapeOf } from '../../../state/schema/shape-schema.ts';
 import type { RecordShape } from '../../../state/schema/shape.ts';
 import { arbitraryRecord } from '../../state/schema/arbitrary-schema.ts';
 
-/** `learning`: the order of the keys is learned from the first line that is read. */
+/** `learning`: the order of the keys is learned from the first two lines that are read. */
 const SCANNERS = {
   'any order': (shape: RecordShape) => createScanner<unknown>(shape, PLAIN_JSON)!,
-  learning: (shape: RecordShape) => createLearningScanner<unknown>(shape, PLAIN_JSON, { sampleLines: 1, samples: 1 })!,
+  learning: (shape: RecordShape) => createLearningScanner<unknown>(shape, PLAIN_JSON, { sampleLines: 1, samples: 2 })!,
 };
 
 /** What a decoder makes of bytes, with a scanner or without. */
@@ -114,7 +114,7 @@ test('with and without the scanner the same records come out, however the lines 
 const oneWriterCases = arbitraryRecord(2).chain((schemaCase) =>
   fc.record({
     schema: fc.constant(schemaCase.schema),
-    values: fc.array(schemaCase.value, { minLength: 2, maxLength: 6 }),
+    values: fc.array(schemaCase.value, { minLength: 3, maxLength: 8 }),
     style: styles,
     isPython: fc.boolean(),
   }),
@@ -152,7 +152,7 @@ test('what is damaged in lines of one writer is read or rejected the same way', 
       oneWriterCases,
       fc.array(fc.tuple(fc.nat(), byte, fc.boolean()), { minLength: 1, maxLength: 3 }),
       (lines, damages) => {
-        const [first, ...others] = writeAll(lines);
+        const [first, second, ...others] = writeAll(lines);
         let bytes = Buffer.from(others.join('\n'));
         for (const [position, damage, isInserted] of damages) {
           const at = position % bytes.length;
@@ -162,7 +162,7 @@ test('what is damaged in lines of one writer is read or rejected the same way', 
             bytes.subarray(isInserted ? at : at + 1),
           ]);
         }
-        expectSame(lines.schema, Buffer.concat([Buffer.from(`${first}\n`), bytes]));
+        expectSame(lines.schema, Buffer.concat([Buffer.from(`${first}\n${second}\n`), bytes]));
       },
     ),
     { numRuns: 400 },
@@ -263,6 +263,7 @@ test.each([
   expectSame(Flat, Buffer.from(line));
   expectSame(Flat, Buffer.from(`{"a":"before"}\n${line}\n{"a":"after"}\n`));
   expectSame(Flat, Buffer.from(`${line}\n${line}\n${line}`));
+  expectSame(Flat, Buffer.from(`{"a":"x"}\n{"a":"y","b":1,"at":1,"d":0.5,"i":2,"t":true}\n${line}\n${line}`));
   // In the middle of a larger buffer, where other bytes follow.
   const input = Buffer.from(`xxx${line}"}]}\n`);
   const [plain, scanned] = [undefined, createScanner<unknown>(shapeOf(Flat) as RecordShape, PLAIN_JSON)].map((scan) => {
