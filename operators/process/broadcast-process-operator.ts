@@ -35,7 +35,9 @@ export class BroadcastProcessOperator<K extends Key, IN, BIN, OUT> extends Strea
     this.#logic = logic;
   }
 
-  override open(): void {
+  override async open(): Promise<void> {
+    // A broadcast record may look at all keys.
+    if (this.context.isKeyed) await this.context.keyedState.whenRestored?.();
     this.#collector.output = this.output;
     const { writable, readOnly } = openBroadcastStates(this.#logic.broadcastState, this.context.operatorState);
     this.#element = new ElementContext(this.context, this.#logic.state, readOnly);

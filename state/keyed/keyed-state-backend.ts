@@ -49,6 +49,12 @@ export interface KeyedStateBackend {
    */
   inspect(key: Key, stateName: string): unknown;
 
+  /**
+   * Resolves when all state is there: it may be restored while it is in use. `prepare` and timers wait for what they need by
+   * themselves; everything else must wait for this.
+   */
+  whenRestored?(): Promise<void>;
+
   // Timers of the current key: one per (key, namespace, timestamp, domain).
   registerEventTimeTimer(namespace: Namespace, timestampMs: number): void;
   deleteEventTimeTimer(namespace: Namespace, timestampMs: number): void;

@@ -7,6 +7,8 @@ import { hashOfBytes, hashOfKey, readKey } from './key-image.ts';
 import type { Key } from './key.ts';
 import { forEachLarge, type LargeContext } from './large-factory.ts';
 import type { LargeContent } from './large-contents.ts';
+import { InternalError } from '../../engine/base/errors.ts';
+import type { LazyRestore } from './lazy-restore.ts';
 import type { PageCodec } from './page-codec.ts';
 import { PageParts } from './page-parts.ts';
 import { NO_PAGE, Page } from './page.ts';
@@ -50,6 +52,11 @@ export class PageCache {
   readonly passing: PassingPage;
   readonly times: TimeSpill;
   readonly prefetch: Prefetch;
+  /** Set while some of the state is in the files of a checkpoint only. */
+  restore: LazyRestore | undefined = undefined;
+  /** Pages that wait for a look-up in these files, and key groups of which all is needed: a page of them has parts. */
+  #lookUps: Page[] = [];
+  #wantedGroups: number[] = [];
   readonly #codec: PageCodec;
   readonly #areas: StoreAreas;
   readonly #store: PageStore;
@@ -196,6 +203,7 @@ export class PageCache {
       if (isFull) this.#evict(this.#pin);
     }
     if (page.isHeld) this.#loadBlocking();
+    if (page.isHeld) throw new InternalError('a key is asked for whose state is still to be restored');
     this.own(page);
     return page;
   }
@@ -312,6 +320,7 @@ export class PageCache {
       this.#evict(pin);
     }
     this.#spills.check();
+    if (this.#lookUps.length > 0 || this.#wantedGroups.length > 0) return this.#lookUp(result);
     if (this.#loading.length > 0) return this.#load(result);
     if (this.#spills.isFull) return this.#spills.done().then(() => result);
     if (this.encoded.log.isFull) return this.encoded.log.room().then(() => result);
@@ -347,8 +356,13 @@ export class PageCache {
         encoded.image.set(page.key);
         ref = encoded.find();
       }
-      if (ref !== 0) encoded.read(ref, page, true);
-      else if (encoded.mayBeSpilled(page.hash)) {
+      if (ref !== 0) {
+        encoded.read(ref, page, true);
+        if (page.hasLarge && this.restore !== undefined) this.#wantGroup(page);
+      } else if (this.restore?.isMissing(this.#keyGroupOf(page), page.hash) === true) {
+        page.isHeld = true;
+        this.#lookUps.push(page);
+      } else if (encoded.mayBeSpilled(page.hash)) {
         page.isHeld = true;
         this.#loading.push(page);
       }
@@ -423,7 +437,40 @@ export class PageCache {
     const lost = coming.filter((page) => !this.#fillEncoded(page));
     if (lost.length > 0) this.#fill(lost, await this.#store.getMany(this.#storeKeys(lost)));
     this.encoded.shrink(this.#onSpill);
+    if (this.#wantedGroups.length > 0) return this.#lookUp(result);
     return result;
+  }
+
+  /** Restores what pages wait for. */
+  async #lookUp(result: number): Promise<number> {
+    const pages = this.#lookUps;
+    this.#lookUps = [];
+    const restore = this.restore!;
+    if (pages.length > 0)
+      await restore.lookUp(pages.map((page) => ({ keyGroup: this.#keyGroupOf(page), hash: page.hash })));
+    for (const page of pages) {
+      if (this.#fillEncoded(page)) continue;
+      // It was restored in the background meanwhile, and has gone to the store; or there is none.
+      page.isHeld = this.encoded.mayBeSpilled(page.hash);
+      if (page.isHeld) this.#loading.push(page);
+    }
+    this.encoded.shrink(this.#onSpill);
+    const groups = this.#wantedGroups;
+    this.#wantedGroups = [];
+    for (const group of groups) await restore.loadGroup(group);
+    if (this.#loading.length > 0) return this.#load(result);
+    return result;
+  }
+
+  #keyGroupOf(page: Page): number {
+    const { image } = this.encoded;
+    image.set(page.key);
+    return image.groupHash % this.#maxParallelism;
+  }
+
+  #wantGroup(page: Page): void {
+    const group = this.#keyGroupOf(page);
+    if (!this.restore!.isLoaded(group)) this.#wantedGroups.push(group);
   }
 
   /** Fills a page that waits for its bytes from the encoded tier; false when they are not there. */
@@ -434,6 +481,7 @@ export class PageCache {
     if (ref === 0) return false;
     page.isHeld = false;
     encoded.read(ref, page, true);
+    if (page.hasLarge && this.restore !== undefined) this.#wantGroup(page);
     return true;
   }
 
@@ -459,6 +507,7 @@ export class PageCache {
       const keyGroup = image.groupHash % this.#maxParallelism;
       const ref = this.encoded.add(keyGroup, bytes, STORE_VALUE_HEADER_BYTES, length, flags, bytes.readInt32LE(1));
       this.encoded.read(ref, page, true);
+      if (page.hasLarge && this.restore !== undefined) this.#wantGroup(page);
     }
   }
 

@@ -228,6 +228,11 @@ export interface PageHead {
   processingExpiryAtMs: number;
 }
 
+/** Whether the page that starts at `offset` has timers. */
+export function hasTimers(buffer: Buffer, offset: number): boolean {
+  return (buffer[offset + 1]! & (FLAG_EVENT_TIMERS | FLAG_PROCESSING_TIMERS)) !== 0;
+}
+
 /** Reads the head of the page at the reader's offset. */
 export function readPageHead(reader: ByteReader, head: PageHead): void {
   reader.u8();

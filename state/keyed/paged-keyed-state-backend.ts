@@ -1,5 +1,4 @@
 import { assert } from '../../engine/base/assert.ts';
-import { ByteReader } from '../../engine/base/bytes.ts';
 import type { Scheduler } from '../../engine/base/environment.ts';
 import { UserError } from '../../engine/base/errors.ts';
 import { SILENT_LOGGER, type Logger } from '../../engine/base/logger.ts';
@@ -10,18 +9,19 @@ import type { ObjectStorage } from '../storage/object-storage.ts';
 import type { PageStore } from '../store/page-store.ts';
 import { createStateHandle } from './create-state-handle.ts';
 import { Expiry } from './expiry.ts';
+import type { OpenFile } from './cell-lookup.ts';
 import { inspectPage } from './inspect-page.ts';
-import { TAG_PART } from './key-image.ts';
 import { KeyTypes } from './key-types.ts';
 import type { Key, Namespace } from './key.ts';
 import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
 import { KeyScan } from './key-scan.ts';
+import { LazyRestore } from './lazy-restore.ts';
 import { LargeContext } from './large-factory.ts';
 import { PageCache } from './page-cache.ts';
-import { PageCodec, readPageHead, type PageHead } from './page-codec.ts';
+import { PageCodec } from './page-codec.ts';
 import { NO_PAGE, PageCursor } from './page.ts';
-import { filesOfRange, openStateFiles } from './restore-pages.ts';
-import { ENTRY_HEADER_BYTES, ENTRY_IN_CHECKPOINT, offsetOf } from './segment.ts';
+import { filesOfRange, openFiles, openStateFiles } from './restore-pages.ts';
+import { RestoredPages } from './restored-pages.ts';
 import { Snapshots } from './snapshots.ts';
 import type { NamespacedState, StateDescriptor, StateOf } from './state.ts';
 import { StoreAreas } from './store-areas.ts';
@@ -69,6 +69,17 @@ export interface KeyedStateBackendOptions {
   readonly stateFileBytesMax?: number | undefined;
   /** Key prefix in checkpoint storage for changes that leave memory between two checkpoints. Default `changes`. */
   readonly filePrefix?: string | undefined;
+  /**
+   * Restores state of at least so many bytes of files while it is in use already: see `LazyRestore`. Who asks for single keys
+   * (`setCurrentKey`, `inspect`, `forEachKey`) must await `whenRestored` before. Default: everything is restored at first.
+   */
+  readonly lazyRestore?:
+    | {
+        readonly fromBytes: number;
+        /** Bytes restored in one go. Default 32 MB. */
+        readonly unitBytes?: number | undefined;
+      }
+    | undefined;
 }
 
 /**
@@ -94,7 +105,11 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
   const backend = new PagedKeyedStateBackend(options, { codec, large, files });
   if (files.length > 0) {
     const { operatorUid, maxParallelism, storage } = options;
-    await backend.restore(await openStateFiles(files, { operatorUid, maxParallelism, storage, codec }));
+    const openOptions = { operatorUid, maxParallelism, storage, codec };
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    if (options.lazyRestore === undefined || bytes < options.lazyRestore.fromBytes)
+      await backend.restore(await openStateFiles(files, openOptions));
+    else backend.restoreLazily(await openFiles(files, openOptions, 0));
   }
   return backend;
 }
@@ -113,6 +128,9 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   readonly #snapshots: Snapshots;
   readonly #store: PageStore;
   readonly #keyTypes: KeyTypes;
+  readonly #options: KeyedStateBackendOptions;
+  readonly #restored: RestoredPages;
+  #restore: LazyRestore | undefined = undefined;
   #isClosed = false;
 
   constructor(
@@ -123,6 +141,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       files,
     }: { readonly codec: PageCodec; readonly large: LargeContext; readonly files: readonly StateFile[] },
   ) {
+    this.#options = options;
     this.#cursor = large.cursor;
     const areas = new StoreAreas(options.storeOperatorId);
     const { cache, store, maxParallelism, scheduler, keyGroupStart, keyGroupEnd } = options;
@@ -157,6 +176,14 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     });
     const looks = [this.#eventTimers, this.#processingTimers, this.#eventExpiry, this.#processingExpiry];
     this.#indexes = looks.map(({ index }) => index);
+    this.#restored = new RestoredPages({
+      cache: this.#cache,
+      keyTypes: this.#keyTypes,
+      eventTimers: this.#eventTimers,
+      processingTimers: this.#processingTimers,
+      eventExpiry: this.#eventExpiry,
+      processingExpiry: this.#processingExpiry,
+    });
     this.#keyScan = new KeyScan({ cache: this.#cache, areas, store, keyGroupStart, keyGroupEnd });
     this.#snapshots = new Snapshots({
       operatorUid: options.operatorUid,
@@ -174,47 +201,36 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       sweepPages: cache.sweepPages ?? SWEEP_PAGES,
       filePrefix: options.filePrefix ?? 'changes',
       files,
+      whenRestored: () => this.whenRestored(),
     });
     if (options.metrics !== undefined) this.#publish(options.metrics);
   }
 
   /** Takes over the pages of restored files. Only right after construction. */
   async restore(run: PageRun): Promise<void> {
-    const { encoded } = this.#cache;
-    const head: PageHead = {
-      eventTimerCount: 0,
-      processingTimerCount: 0,
-      eventIndexedAtMs: 0,
-      processingIndexedAtMs: 0,
-      eventExpiryAtMs: 0,
-      processingExpiryAtMs: 0,
-    };
-    let reader = new ByteReader(Buffer.alloc(0));
     do {
-      while (run.next()) {
-        if (run.pageLength === 0) continue;
-        encoded.image.setBytes(run.buffer, run.keyOffset, run.keyLength, run.hash);
-        const ref = encoded.add(run.keyGroup, run.buffer, run.pageOffset, run.pageLength, ENTRY_IN_CHECKPOINT, 0);
-        encoded.segmentOf(ref).buffer[offsetOf(ref) + ENTRY_HEADER_BYTES + run.keyLength] = run.format;
-        const tag = run.buffer[run.keyOffset]!;
-        if (tag === TAG_PART) continue;
-        this.#keyTypes.note(tag);
-        this.#cache.storedCount++;
-        if (reader.buffer !== run.buffer) reader = new ByteReader(run.buffer);
-        reader.offset = run.pageOffset;
-        reader.end = run.pageOffset + run.pageLength;
-        readPageHead(reader, head);
-        this.#eventTimers.count += head.eventTimerCount;
-        this.#processingTimers.count += head.processingTimerCount;
-        restoreTime(this.#eventTimers.index, head.eventIndexedAtMs, run);
-        restoreTime(this.#processingTimers.index, head.processingIndexedAtMs, run);
-        restoreTime(this.#eventExpiry.index, head.eventExpiryAtMs, run);
-        restoreTime(this.#processingExpiry.index, head.processingExpiryAtMs, run);
-      }
-      this.#cache.shrinkEncoded();
-      this.#cache.times.shrink(this.#indexes);
-      await this.#cache.spillsDone();
+      while (run.next()) this.#restored.take(run);
+      await this.#restored.settle();
     } while (await run.load());
+  }
+
+  /** Begins to restore from files in the background. Only right after construction. */
+  restoreLazily(files: readonly OpenFile[]): void {
+    const { keyGroupStart, keyGroupEnd, scheduler, lazyRestore } = this.#options;
+    this.#restore = new LazyRestore({
+      files,
+      keyGroupStart,
+      keyGroupEnd,
+      pages: this.#restored,
+      pause: async () => scheduler?.yield(),
+      unitBytes: lazyRestore?.unitBytes,
+    });
+    this.#cache.restore = this.#restore;
+    this.#restore.start();
+  }
+
+  async whenRestored(): Promise<void> {
+    await this.#restore?.done();
   }
 
   get descriptors(): readonly StateDescriptor[] {
@@ -236,7 +252,8 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   prepare(keys: readonly Key[], from: number, to: number): number | Promise<number> {
     this.#takeAddedBytes();
     this.#cursor.page = NO_PAGE;
-    if (this.#keyTypes.isPending) this.#keyTypes.check(keys, from, to);
+    this.#restore?.check();
+    if (this.#keyTypes.isPending && this.#restore?.isComplete !== false) this.#keyTypes.check(keys, from, to);
     this.#cache.times.shrink(this.#indexes);
     return this.#cache.prepare(keys, from, to);
   }
@@ -305,17 +322,29 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   fireEventTimeTimers(watermarkMs: number, countMax: number, onTimer: OnTimer): boolean | Promise<boolean> {
     this.#takeAddedBytes();
+    if (this.#restore !== undefined && this.#restore.firstEventMs <= watermarkMs) {
+      const due = this.#restore.loadDue(true, watermarkMs);
+      return due.then(() => this.fireEventTimeTimers(watermarkMs, countMax, onTimer));
+    }
     return this.#thenSweep(this.#eventTimers.fire(watermarkMs, countMax, onTimer));
   }
 
   fireProcessingTimeTimers(nowMs: number, countMax: number, onTimer: OnTimer): boolean | Promise<boolean> {
     this.#takeAddedBytes();
+    if (this.#restore !== undefined && this.#restore.firstProcessingMs <= nowMs) {
+      const due = this.#restore.loadDue(false, nowMs);
+      return due.then(() => this.fireProcessingTimeTimers(nowMs, countMax, onTimer));
+    }
     return this.#thenSweep(this.#processingTimers.fire(nowMs, countMax, onTimer));
   }
 
   /** May be too early by a timer that was deleted meanwhile: firing then finds nothing and moves on. */
   nextProcessingTimeTimerMs(): number | undefined {
-    return this.#processingTimers.count === 0 ? undefined : this.#processingTimers.index.firstMs();
+    const firstMs = this.#processingTimers.count === 0 ? undefined : this.#processingTimers.index.firstMs();
+    const notRestoredMs = this.#restore?.firstProcessingMs ?? Infinity;
+    if (notRestoredMs === Infinity) return firstMs;
+    // What is not known is looked at now.
+    return Math.max(0, Math.min(firstMs ?? Infinity, notRestoredMs));
   }
 
   eventTimeTimerCount(): number {
@@ -362,6 +391,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cursor.page = NO_PAGE;
+    await this.#restore?.close();
     await this.#snapshots.close();
     await this.#cache.spillsDone();
   }
@@ -392,8 +422,4 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
     metrics.gauge('numEventTimeTimers', () => this.#eventTimers.count);
     metrics.gauge('numProcessingTimeTimers', () => this.#processingTimers.count);
   }
-}
-
-function restoreTime(index: TimeIndex, timestampMs: number, run: PageRun): void {
-  if (timestampMs !== Infinity) index.addBytes(timestampMs, run.buffer, run.keyOffset, run.keyLength);
 }

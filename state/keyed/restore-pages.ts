@@ -4,7 +4,13 @@ import type { PageRun } from '../snapshot/page-run.ts';
 import { StateFileReader } from '../snapshot/state-file-reader.ts';
 import type { StateFile } from '../snapshot/state-file.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import type { OpenFile } from './cell-lookup.ts';
 import type { PageCodec } from './page-codec.ts';
+
+/** Bytes read at a time: of all files together, and of one within bounds. */
+const CHUNKS_BYTES = 32 << 20;
+const CHUNK_BYTES_MIN = 1 << 16;
+const CHUNK_BYTES_MAX = 1 << 20;
 
 export interface OpenOptions {
   readonly operatorUid: string;
@@ -33,10 +39,26 @@ export function filesOfRange(files: readonly StateFile[], keyGroupStart: number,
  * @throws CheckpointCorruptError for a missing or torn file; UserError STATE_INCOMPATIBLE for another max parallelism.
  */
 export async function openStateFiles(files: readonly StateFile[], options: OpenOptions): Promise<PageRun> {
+  const opened = await openFiles(files, options);
+  const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, CHUNKS_BYTES / files.length));
+  return new MergedRun(opened.map(({ reader, formats }) => reader.run(formats, { chunkBytes })));
+}
+
+/**
+ * Opens state files and makes their formats known to the codec.
+ *
+ * @param wholeBytesMax files up to this size are read whole. Default 1 MB.
+ * @throws as `openStateFiles`.
+ */
+export async function openFiles(
+  files: readonly StateFile[],
+  options: OpenOptions,
+  wholeBytesMax?: number,
+): Promise<OpenFile[]> {
   const { storage, codec, maxParallelism, operatorUid } = options;
-  const runs: PageRun[] = [];
+  const opened: OpenFile[] = [];
   for (const file of files) {
-    const reader = await StateFileReader.open(storage, file);
+    const reader = await StateFileReader.open(storage, file, wholeBytesMax);
     const stored = reader.header.maxParallelism;
     if (stored !== maxParallelism) {
       throw new UserError(
@@ -48,7 +70,7 @@ export async function openStateFiles(files: readonly StateFile[], options: OpenO
       );
     }
     const formats = reader.header.formats.map((format) => codec.addFormat(format));
-    runs.push(reader.run(formats));
+    opened.push({ reader, formats });
   }
-  return new MergedRun(runs);
+  return opened;
 }

@@ -35,6 +35,8 @@ export interface SnapshotsOptions {
   readonly filePrefix: string;
   /** The files restored from, oldest first. */
   readonly files: readonly StateFile[];
+  /** Resolves when all of them were read. */
+  readonly whenRestored: () => Promise<void>;
 }
 
 /** Writes what changed since the last checkpoint as delta files, and folds files in the background. */
@@ -81,6 +83,8 @@ export class Snapshots {
       isComplete = true;
       this.#note([...evicted, ...written]);
       await this.#forgetTombstones(cut);
+      // What was not read yet may be damaged: then this checkpoint is none either.
+      await this.#options.whenRestored();
       const files = this.#files;
       if (options.isFull) return this.#withoutDropped(await this.#writeFull(options, files));
       this.#startFold(options);

@@ -2,6 +2,8 @@ import { crc32 } from 'node:zlib';
 import { CheckpointCorruptError, ExternalError } from '../../engine/base/errors.ts';
 import { withoutStates } from '../keyed/state-format.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import { BlockIndex } from './block-index.ts';
+import { HashFilter } from './hash-filter.ts';
 import type { PageRun } from './page-run.ts';
 import {
   BLOCK_HEADER_BYTES,
@@ -19,14 +21,10 @@ import type { StateFile } from './state-file.ts';
 const WHOLE_BYTES_MAX = 1 << 20;
 /** Bytes per request otherwise. */
 const CHUNK_BYTES = 1 << 20;
-const FIRST_BYTES = 1 << 16;
-
-interface Block {
-  readonly offset: number;
-  readonly bodyBytes: number;
-  readonly firstKeyGroup: number;
-  readonly lastKeyGroup: number;
-}
+/** Bytes in which the header is looked for at first; and the index, by the size of the file. */
+const FIRST_BYTES = 1 << 12;
+const LAST_BYTES_MAX = 1 << 18;
+const LAST_SHARE = 1 / 128;
 
 /** Reads the pages of some key groups from a state file; everything read is checked against its checksums. */
 export class StateFileReader {
@@ -34,30 +32,42 @@ export class StateFileReader {
   readonly header: StateFileHeader;
   readonly #storage: ObjectStorage;
   readonly #whole: Buffer | undefined;
-  readonly #blocks: readonly Block[];
+  /** Its blocks, for look-ups. */
+  readonly blocks: BlockIndex;
+  readonly #filter: HashFilter | undefined;
 
   private constructor(
     file: StateFile,
     header: StateFileHeader,
-    source: { readonly storage: ObjectStorage; readonly whole: Buffer | undefined; readonly blocks: readonly Block[] },
+    source: { readonly storage: ObjectStorage; readonly whole: Buffer | undefined; readonly index: Index },
   ) {
     this.file = file;
     this.header = header;
     this.#storage = source.storage;
     this.#whole = source.whole;
-    this.#blocks = source.blocks;
+    this.blocks = source.index.blocks;
+    this.#filter = source.index.filter;
   }
 
-  /** @throws CheckpointCorruptError when the file is missing, torn or does not match its checksums. */
-  static async open(storage: ObjectStorage, file: StateFile): Promise<StateFileReader> {
-    const whole = file.bytes <= WHOLE_BYTES_MAX ? await fetch(storage, file, 0, file.bytes) : undefined;
+  /**
+   * @param wholeBytesMax a file up to this size is fetched whole and kept. Default 1 MB.
+   * @throws CheckpointCorruptError when the file is missing, torn or does not match its checksums.
+   */
+  static async open(
+    storage: ObjectStorage,
+    file: StateFile,
+    wholeBytesMax: number = WHOLE_BYTES_MAX,
+  ): Promise<StateFileReader> {
+    const whole = file.bytes <= wholeBytesMax ? await fetch(storage, file, 0, file.bytes) : undefined;
     if (whole !== undefined && crc32(whole) !== file.checksum)
       throw corrupt(file, 0, 'the checksum in the manifest', crc32(whole));
     const first = whole ?? (await fetch(storage, file, 0, Math.min(FIRST_BYTES, file.bytes)));
     if (first.length < HEADER_PREFIX_BYTES || first.readUInt32LE(0) !== STATE_FILE_MAGIC) {
       throw corrupt(file, 0, 'the magic bytes of a state file', first.subarray(0, 4).toString('hex'));
     }
-    if (first.readUInt16LE(4) !== STATE_FILE_VERSION) throw corrupt(file, 4, 'version 1', first.readUInt16LE(4));
+    const version = first.readUInt16LE(4);
+    if (version < 1 || version > STATE_FILE_VERSION)
+      throw corrupt(file, 4, `version 1 to ${STATE_FILE_VERSION}`, version);
     const descriptionBytes = first.readUInt32LE(8);
     const descriptionEnd = HEADER_PREFIX_BYTES + descriptionBytes;
     if (descriptionEnd > file.bytes) throw corrupt(file, 8, 'a header inside of the file', descriptionBytes);
@@ -66,21 +76,32 @@ export class StateFileReader {
     if (crc32(description) !== first.readUInt32LE(12))
       throw corrupt(file, 12, 'the checksum of the header', crc32(description));
     const header = headerOf(JSON.parse(description.toString()) as StateFileHeader, file);
-    const blocks = await readFooter(storage, file, whole);
-    return new StateFileReader(file, header, { storage, whole, blocks });
+    const index = await readIndex(storage, file, whole);
+    return new StateFileReader(file, header, { storage, whole, index });
   }
 
   /**
    * The pages of the file's range of key groups, which may be narrower than what it holds.
    *
    * @param formats for each format of the header, its number in the consumer's list.
+   * @param options a narrower range of key groups, [start, end); bytes read at a time.
    */
-  run(formats: readonly number[]): PageRun {
-    const { keyGroupStart, keyGroupEnd } = this.file;
-    const blocks = this.#blocks.filter(
-      (block) => block.lastKeyGroup >= keyGroupStart && block.firstKeyGroup < keyGroupEnd,
-    );
-    return new FileRun({ reader: this, blocks, keyGroupStart, keyGroupEnd, formats });
+  run(formats: readonly number[], options: RunOptions = {}): PageRun {
+    const keyGroupStart = Math.max(this.file.keyGroupStart, options.keyGroupStart ?? 0);
+    const keyGroupEnd = Math.min(this.file.keyGroupEnd, options.keyGroupEnd ?? Infinity);
+    const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
+    return new FileRun({ reader: this, keyGroupStart, keyGroupEnd, formats, chunkBytes });
+  }
+
+  /** False: the file certainly has no page of a key with this hash. */
+  mayHave(hash: number): boolean {
+    return this.#filter === undefined || this.#filter.mayHave(hash);
+  }
+
+  /** The pages of blocks [start, end), of all key groups that they have, checked. */
+  blockRun(start: number, end: number, formats: readonly number[]): PageRun {
+    const chunkBytes = Infinity;
+    return new FileRun({ reader: this, keyGroupStart: 0, keyGroupEnd: Infinity, formats, chunkBytes }, { start, end });
   }
 
   /** Bytes [offset, offset + length) of the file. */
@@ -95,32 +116,45 @@ function headerOf(header: StateFileHeader, { droppedStates = [] }: StateFile): S
   return { ...header, formats: header.formats.map((format) => withoutStates(format, droppedStates)) };
 }
 
-async function readFooter(storage: ObjectStorage, file: StateFile, whole: Buffer | undefined): Promise<Block[]> {
-  const tailBytes = Math.min(file.bytes, FIRST_BYTES);
+interface Index {
+  readonly blocks: BlockIndex;
+  /** Undefined: the file does not tell. */
+  readonly filter: HashFilter | undefined;
+}
+
+async function readIndex(storage: ObjectStorage, file: StateFile, whole: Buffer | undefined): Promise<Index> {
+  const likelyBytes = Math.ceil(Math.min(LAST_BYTES_MAX, Math.max(FIRST_BYTES, file.bytes * LAST_SHARE)));
+  const tailBytes = Math.min(file.bytes, likelyBytes);
   let tail = whole ?? (await fetch(storage, file, file.bytes - tailBytes, tailBytes));
-  const trailerAt = tail.length - TRAILER_BYTES;
-  if (trailerAt < 0 || tail.readUInt32LE(trailerAt + 12) !== STATE_FILE_MAGIC) {
-    throw corrupt(file, file.bytes - TRAILER_BYTES, 'the trailer of a state file', 'other bytes');
+  const version = tail.length < 8 ? 0 : tail.readUInt32LE(tail.length - 8);
+  const trailerBytes = TRAILER_BYTES[version];
+  if (
+    trailerBytes === undefined ||
+    tail.length < trailerBytes ||
+    tail.readUInt32LE(tail.length - 4) !== STATE_FILE_MAGIC
+  ) {
+    throw corrupt(file, file.bytes - 8, 'the trailer of a state file', 'other bytes');
   }
-  const count = tail.readUInt32LE(trailerAt);
-  const checksum = tail.readUInt32LE(trailerAt + 4);
-  const footerBytes = count * FOOTER_ENTRY_BYTES;
-  const footerOffset = file.bytes - TRAILER_BYTES - footerBytes;
-  if (footerOffset < HEADER_PREFIX_BYTES)
-    throw corrupt(file, file.bytes - TRAILER_BYTES, 'a footer inside of the file', count);
-  if (footerBytes > trailerAt) tail = await fetch(storage, file, footerOffset, footerBytes + TRAILER_BYTES);
-  const footer = tail.subarray(tail.length - TRAILER_BYTES - footerBytes, tail.length - TRAILER_BYTES);
-  if (crc32(footer) !== checksum) throw corrupt(file, footerOffset, 'the checksum of the footer', crc32(footer));
-  const blocks: Block[] = [];
-  for (let at = 0; at < footerBytes; at += FOOTER_ENTRY_BYTES) {
-    blocks.push({
-      offset: footer.readUInt32LE(at),
-      bodyBytes: footer.readUInt32LE(at + 4),
-      firstKeyGroup: footer.readUInt16LE(at + 8),
-      lastKeyGroup: footer.readUInt16LE(at + 10),
-    });
-  }
-  return blocks;
+  const trailer = tail.subarray(tail.length - trailerBytes, tail.length - 8);
+  const footerBytes = trailer.readUInt32LE(trailer.length - 8) * FOOTER_ENTRY_BYTES[version]!;
+  const filterBytes = version === 1 ? 0 : trailer.readUInt32LE(0);
+  const indexBytes = filterBytes + footerBytes + trailerBytes;
+  if (file.bytes - indexBytes < HEADER_PREFIX_BYTES)
+    throw corrupt(file, file.bytes - trailerBytes, 'a footer inside of the file', indexBytes);
+  if (indexBytes > tail.length) tail = await fetch(storage, file, file.bytes - indexBytes, indexBytes);
+  const filterAt = tail.length - indexBytes;
+  const footer = tail.subarray(filterAt + filterBytes, filterAt + filterBytes + footerBytes);
+  if (crc32(footer) !== trailer.readUInt32LE(trailer.length - 4))
+    throw corrupt(file, file.bytes - indexBytes + filterBytes, 'the checksum of the footer', crc32(footer));
+  // Copies of their own: the bytes around them are not needed any more.
+  const blocks = new BlockIndex(Buffer.from(footer), FOOTER_ENTRY_BYTES[version]!);
+  if (version === 1) return { blocks, filter: undefined };
+  const filter = Buffer.from(tail.subarray(filterAt, filterAt + filterBytes));
+  if (crc32(filter) !== trailer.readUInt32LE(4))
+    throw corrupt(file, file.bytes - indexBytes, 'the checksum of the filter', crc32(filter));
+  const words = new Int32Array(filterBytes / 4);
+  Buffer.from(words.buffer).set(filter);
+  return { blocks, filter: new HashFilter(words) };
 }
 
 async function fetch(storage: ObjectStorage, file: StateFile, offset: number, length: number): Promise<Buffer> {
@@ -141,19 +175,26 @@ function corrupt(file: StateFile, offset: number, expected: string, found: strin
   });
 }
 
+export interface RunOptions {
+  readonly keyGroupStart?: number | undefined;
+  readonly keyGroupEnd?: number | undefined;
+  readonly chunkBytes?: number | undefined;
+}
+
 interface FileRunOptions {
   readonly reader: StateFileReader;
-  readonly blocks: readonly Block[];
   readonly keyGroupStart: number;
   readonly keyGroupEnd: number;
   readonly formats: readonly number[];
+  readonly chunkBytes: number;
 }
 
 class FileRun implements PageRun {
   readonly #options: FileRunOptions;
-  #nextBlock = 0;
-  /** Blocks fetched and not read yet. */
-  #fetchedUntil = 0;
+  #nextBlock: number;
+  readonly #blockEnd: number;
+  /** Blocks before it are fetched. */
+  #fetchedUntil: number;
   #chunk: Buffer = Buffer.alloc(0);
   #chunkOffset = 0;
   #at = 0;
@@ -167,8 +208,14 @@ class FileRun implements PageRun {
   pageLength = 0;
   format = 0;
 
-  constructor(options: FileRunOptions) {
+  constructor(
+    options: FileRunOptions,
+    blocks = options.reader.blocks.ofKeyGroups(options.keyGroupStart, options.keyGroupEnd),
+  ) {
     this.#options = options;
+    this.#nextBlock = blocks.start;
+    this.#fetchedUntil = blocks.start;
+    this.#blockEnd = blocks.end;
   }
 
   next(): boolean {
@@ -191,17 +238,18 @@ class FileRun implements PageRun {
   }
 
   async load(): Promise<boolean> {
-    const { blocks, reader } = this.#options;
-    if (this.#nextBlock >= blocks.length) return false;
-    const first = blocks[this.#nextBlock]!;
-    let until = this.#nextBlock + 1;
-    let end = first.offset + BLOCK_HEADER_BYTES + first.bodyBytes;
-    while (until < blocks.length && end - first.offset < CHUNK_BYTES) {
-      const block = blocks[until++]!;
-      end = block.offset + BLOCK_HEADER_BYTES + block.bodyBytes;
-    }
-    this.#chunk = await reader.bytes(first.offset, end - first.offset);
-    this.#chunkOffset = first.offset;
+    const { reader, chunkBytes } = this.#options;
+    const { blocks } = reader;
+    if (this.#nextBlock >= this.#blockEnd) return false;
+    const offset = blocks.offset(this.#nextBlock);
+    let until = this.#nextBlock;
+    let end = offset;
+    do {
+      end = blocks.offset(until) + BLOCK_HEADER_BYTES + blocks.bodyBytes(until);
+      until++;
+    } while (until < this.#blockEnd && end - offset < chunkBytes);
+    this.#chunk = await reader.bytes(offset, end - offset);
+    this.#chunkOffset = offset;
     this.#fetchedUntil = until;
     return true;
   }
@@ -209,17 +257,18 @@ class FileRun implements PageRun {
   /** Opens the next block that is fetched, after its checksum. */
   #openBlock(): boolean {
     if (this.#nextBlock >= this.#fetchedUntil) return false;
-    const { blocks, reader } = this.#options;
-    const block = blocks[this.#nextBlock++]!;
-    const at = block.offset - this.#chunkOffset;
+    const { reader } = this.#options;
+    const block = this.#nextBlock++;
+    const offset = reader.blocks.offset(block);
+    const at = offset - this.#chunkOffset;
     const chunk = this.#chunk;
     const bodyAt = at + BLOCK_HEADER_BYTES;
     const bodyBytes = chunk.readUInt32LE(at);
-    if (bodyBytes !== block.bodyBytes)
-      throw corrupt(reader.file, block.offset, `a block of ${block.bodyBytes} bytes`, bodyBytes);
+    if (bodyBytes !== reader.blocks.bodyBytes(block))
+      throw corrupt(reader.file, offset, `a block of ${reader.blocks.bodyBytes(block)} bytes`, bodyBytes);
     const checksum = crc32(chunk.subarray(bodyAt, bodyAt + bodyBytes));
     if (checksum !== chunk.readUInt32LE(at + 4))
-      throw corrupt(reader.file, block.offset, 'the checksum of the block', checksum);
+      throw corrupt(reader.file, offset, 'the checksum of the block', checksum);
     this.buffer = chunk;
     this.#at = bodyAt;
     this.#end = bodyAt + bodyBytes;

@@ -1,5 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { ByteWriter } from '../../engine/base/bytes.ts';
+import { ByteReader, ByteWriter } from '../../engine/base/bytes.ts';
+import { hasTimers, type PageHead, readPageHead } from '../keyed/page-codec.ts';
+import { HashFilter } from './hash-filter.ts';
 import type { PageRun } from './page-run.ts';
 import {
   BLOCK_BYTES,
@@ -22,6 +24,19 @@ export class StateFileWriter {
   #blockPages = 0;
   #blockFirstKeyGroup = 0;
   #blockLastKeyGroup = 0;
+  #blockFirstHash = 0;
+  #blockFirstEventMs = Infinity;
+  #blockFirstProcessingMs = Infinity;
+  #hashes: Int32Array = new Int32Array(1024);
+  #reader: ByteReader = new ByteReader(Buffer.alloc(0));
+  readonly #head: PageHead = {
+    eventTimerCount: 0,
+    processingTimerCount: 0,
+    eventIndexedAtMs: 0,
+    processingIndexedAtMs: 0,
+    eventExpiryAtMs: 0,
+    processingExpiryAtMs: 0,
+  };
   pageCount = 0;
 
   constructor(header: StateFileHeader) {
@@ -61,8 +76,20 @@ export class StateFileWriter {
       run.buffer.copy(buffer, keyAt, run.keyOffset, run.keyOffset + keyLength);
       run.buffer.copy(buffer, keyAt + keyLength, run.pageOffset, run.pageOffset + pageLength);
     }
-    if (pageLength > 0) buffer[keyAt + keyLength] = run.format;
-    if (this.#blockPages === 0) this.#blockFirstKeyGroup = keyGroup;
+    if (pageLength > 0) {
+      buffer[keyAt + keyLength] = run.format;
+      if (hasTimers(buffer, keyAt + keyLength)) this.#noteTimers(keyAt + keyLength, pageLength);
+    }
+    if (this.#blockPages === 0) {
+      this.#blockFirstKeyGroup = keyGroup;
+      this.#blockFirstHash = run.hash;
+    }
+    if (this.pageCount === this.#hashes.length) {
+      const grown = new Int32Array(this.pageCount * 2);
+      grown.set(this.#hashes);
+      this.#hashes = grown;
+    }
+    this.#hashes[this.pageCount] = run.hash;
     this.#blockLastKeyGroup = keyGroup;
     this.#blockPages++;
     this.pageCount++;
@@ -77,8 +104,13 @@ export class StateFileWriter {
     const writer = this.#writer;
     if (this.#blockPages > 0) this.#closeBlock();
     else writer.length = this.#blockAt;
+    const { words } = HashFilter.of(this.#hashes, this.pageCount);
+    const filter = Buffer.from(words.buffer);
+    writer.bytes(filter);
     const footer = this.#footer.written();
     writer.bytes(footer);
+    writer.u32(filter.length);
+    writer.u32(crc32(filter));
     writer.u32(this.#blockCount);
     writer.u32(crc32(footer));
     writer.u32(STATE_FILE_VERSION);
@@ -95,6 +127,20 @@ export class StateFileWriter {
   #openBlock(): void {
     this.#blockAt = this.#writer.reserve(BLOCK_HEADER_BYTES);
     this.#blockPages = 0;
+    this.#blockFirstEventMs = Infinity;
+    this.#blockFirstProcessingMs = Infinity;
+  }
+
+  #noteTimers(pageAt: number, pageLength: number): void {
+    if (this.#reader.buffer !== this.#writer.buffer) this.#reader = new ByteReader(this.#writer.buffer);
+    const reader = this.#reader;
+    const head = this.#head;
+    reader.offset = pageAt;
+    reader.end = pageAt + pageLength;
+    reader.textEnd = 0;
+    readPageHead(reader, head);
+    this.#blockFirstEventMs = Math.min(this.#blockFirstEventMs, head.eventIndexedAtMs);
+    this.#blockFirstProcessingMs = Math.min(this.#blockFirstProcessingMs, head.processingIndexedAtMs);
   }
 
   #closeBlock(): void {
@@ -108,6 +154,9 @@ export class StateFileWriter {
     this.#footer.u16(this.#blockFirstKeyGroup);
     this.#footer.u16(this.#blockLastKeyGroup);
     this.#footer.u32(this.#blockPages);
+    this.#footer.u32(this.#blockFirstHash >>> 0);
+    this.#footer.f64(this.#blockFirstEventMs);
+    this.#footer.f64(this.#blockFirstProcessingMs);
     this.#blockCount++;
   }
 }

@@ -65,6 +65,7 @@ interface Subtask {
   readonly states: ReturnType<typeof openStates>;
   readonly from: number;
   readonly to: number;
+  isRestored: boolean;
 }
 
 interface Kept {
@@ -119,9 +120,22 @@ export class Run {
         restoreFiles: files,
         cache: { decodedBytesMax: 1 << 16, ...this.cache },
         stateFileBytesMax: this.cache.stateFileBytesMax,
+        lazyRestore:
+          this.cache.restoreBytes === undefined ? undefined : { fromBytes: 0, unitBytes: this.cache.restoreBytes },
         scheduler: { setTimer: neverNeeded, delay: neverNeeded, yield: () => ticks(this.cache.pauseTicks) },
       });
-      this.subtasks.push({ backend, states: openStates(backend), from: range.start, to: range.end });
+      const subtask = { backend, states: openStates(backend), from: range.start, to: range.end, isRestored: false };
+      this.subtasks.push(subtask);
+      const noteRestored = (): void => void (subtask.isRestored = true);
+      if (this.cache.restoreBytes === undefined) noteRestored();
+      else backend.whenRestored().then(noteRestored, () => {});
+    }
+  }
+
+  async whenRestored(): Promise<void> {
+    for (const subtask of this.subtasks) {
+      await subtask.backend.whenRestored();
+      subtask.isRestored = true;
     }
   }
 
@@ -148,6 +162,7 @@ export class Run {
         for (const { backend } of this.subtasks) backend.prefetch(step.keys, 0, step.keys.length);
         return;
       case 'everyKey':
+        await this.whenRestored();
         for (const subtask of this.subtasks) this.everyKey(subtask, step.add);
         return;
       case 'restore':
@@ -165,7 +180,8 @@ export class Run {
         for (const [key, mine] of this.model.keys) {
           if (mine.seen?.at !== NEVER) continue;
           const { backend, states } = this.subtaskOf(key);
-          backend.setCurrentKey(key);
+          await backend.prepare([key], 0, 1);
+          backend.select(0);
           states.seen.clear();
           backend.clearCurrentKey();
           mine.seen = undefined;
@@ -193,7 +209,7 @@ export class Run {
     subtask.backend.clearCurrentKey();
   }
 
-  access({ backend, states }: Subtask, access: Access): void {
+  access({ backend, states }: Pick<Subtask, 'backend' | 'states'>, access: Access): void {
     const { key } = access;
     const { model } = this;
     expect(backend.currentKey()).toBe(key);
@@ -302,7 +318,7 @@ export class Run {
         });
         return;
       case 'read':
-        this.compare({ backend, states, from: 0, to: 0 }, key);
+        this.compare({ backend, states }, key);
     }
   }
 
@@ -380,7 +396,7 @@ export class Run {
     this.storage.failPuts = false;
   }
 
-  compare({ backend, states }: Subtask, key: Key): void {
+  compare({ backend, states }: Pick<Subtask, 'backend' | 'states'>, key: Key): void {
     const mine = this.model.of(key);
     expect(backend.currentKey()).toBe(key);
     expect(states.value.value()).toBe(mine.value);
@@ -400,7 +416,8 @@ export class Run {
   }
 
   checkCounts(): void {
-    for (const { backend, from, to } of this.subtasks) {
+    for (const { backend, from, to, isRestored } of this.subtasks) {
+      if (!isRestored) continue;
       expect(backend.eventTimeTimerCount()).toBe(this.model.timerCount('event', from, to));
       expect(backend.processingTimeTimerCount()).toBe(this.model.timerCount('processing', from, to));
       // What has expired counts until it is looked at.
@@ -419,7 +436,8 @@ export class Run {
     return this.subtasks.find(({ from, to }) => group >= from && group < to)!;
   }
 
-  compareAll(): void {
+  async compareAll(): Promise<void> {
+    await this.whenRestored();
     this.checkCounts();
     for (const key of this.model.keys.keys()) {
       const subtask = this.subtaskOf(key);

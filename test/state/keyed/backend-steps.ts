@@ -10,6 +10,8 @@ export interface CacheSize {
   /** Decoded pages that a snapshot encodes at a time; between, it lets so many promises settle. */
   readonly sweepPages: number;
   readonly pauseTicks: number;
+  /** Bytes restored in one go while the state is in use; undefined: all of it at first. */
+  readonly restoreBytes: number | undefined;
 }
 
 const anyKey = fc.oneof(
@@ -130,4 +132,5 @@ export const anyCache: fc.Arbitrary<CacheSize> = fc.record({
   splitBytes: fc.constantFrom(8, 16, 64 << 10),
   sweepPages: fc.constantFrom(1, 3, 512),
   pauseTicks: fc.constantFrom(0, 2, 20, 200),
+  restoreBytes: fc.constantFrom(undefined, 1, 1000, 1 << 20),
 });

@@ -16,10 +16,10 @@ async function check(steps: readonly Step[], cache: CacheSize, store: PageStore)
     await run.step(step);
     run.checkCounts();
   }
-  run.compareAll();
+  await run.compareAll();
   await run.snapshot(false, false, true);
   await run.step({ do: 'restore', parallelism: 2 });
-  run.compareAll();
+  await run.compareAll();
   for (const { backend } of run.subtasks) await backend.close();
 }
 

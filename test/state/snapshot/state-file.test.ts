@@ -99,7 +99,7 @@ const anyPage = fc.record({
   hash: fc.integer(),
   key: fc.string({ minLength: 1, maxLength: 30 }),
   page: fc.option(
-    fc.string({ maxLength: 400 }).map((text) => `\u0000${text}`),
+    fc.string({ maxLength: 400 }).map((text) => `\u0000\u0000${text}`),
     { nil: undefined },
   ),
 });
@@ -158,7 +158,7 @@ const somePages: TestPage[] = Array.from({ length: 3000 }, (_, i) => ({
   keyGroup: Math.floor(i / 30),
   hash: i,
   key: `key-${i}`,
-  page: `\u0000page of ${i}`,
+  page: `\u0000\u0000page of ${i}`,
 }));
 
 async function readAll(storage: MemoryStorage, file: StateFile): Promise<TestPage[]> {
@@ -184,7 +184,7 @@ test('a changed byte anywhere is reported with the file and the offset', async (
 
 test('a changed byte of a large file is found by the checksum of its block, header or footer', async () => {
   const storage = new MemoryStorage();
-  const large = somePages.map((page) => ({ ...page, page: `\u0000${'z'.repeat(2000)}` }));
+  const large = somePages.map((page) => ({ ...page, page: `\u0000\u0000${'z'.repeat(2000)}` }));
   const [file] = await write(storage, large, { stem: 'x' });
   expect(file!.bytes).toBeGreaterThan(4 << 20);
   expect(await readAll(storage, file!)).toEqual(large);
@@ -208,7 +208,7 @@ test('a torn or missing file is reported', async () => {
 
 test('reading a few key groups of a large file reads little of it', async () => {
   const storage = new MemoryStorage();
-  const large = somePages.map((page) => ({ ...page, page: `\u0000${'z'.repeat(5000)}` }));
+  const large = somePages.map((page) => ({ ...page, page: `\u0000\u0000${'z'.repeat(5000)}` }));
   const [file] = await write(storage, large, { stem: 'x' });
   storage.readBytes = 0;
   const found = await readAll(storage, { ...file!, keyGroupStart: 50, keyGroupEnd: 52 });
@@ -262,4 +262,52 @@ test('parts written together are folded together', () => {
     [2, 20],
     [1, 10],
   ]);
+});
+
+test('a file of version 1 is read', async () => {
+  const storage = new MemoryStorage();
+  const text =
+    'VE1TRgEAAABcAAAAmQAhKXsib3BlcmF0b3JVaWQiOiJ0ZXN0ZWQiLCJtYXhQYXJhbGxlbGlzbSI6MTI4LCJjaGVja3BvaW50SWQiOjEsImtpbmQiOiJk' +
+    'ZWx0YSIsImZvcm1hdHMiOltbXV19MwAAADDV5+ABAAEABQAAAAUAAABhAABvbmUBAAEA+f///wAAAABiAwABAAkAAAAHAAAAYwAAdGhyZWVsAAAAMwAAAAEA' +
+    'AwADAAAAAQAAADAs5EkBAAAAVE1TRg==';
+  storage.objects.set('old', Buffer.from(text, 'base64'));
+  const file: StateFile = {
+    key: 'old',
+    bytes: 199,
+    checksum: 1359550141,
+    kind: 'delta',
+    pageCount: 3,
+    keyGroupStart: 0,
+    keyGroupEnd: 128,
+  };
+  expect(await readAll(storage, file)).toEqual([
+    { keyGroup: 1, hash: 5, key: 'a', page: '\0\0one' },
+    { keyGroup: 1, hash: -7, key: 'b', page: undefined },
+    { keyGroup: 3, hash: 9, key: 'c', page: '\0\0three' },
+  ]);
+  const reader = await StateFileReader.open(storage, file);
+  expect(reader.mayHave(12345)).toBe(true);
+  expect(reader.blocks.ofHash(3, 9)).toEqual({ start: 0, end: 1 });
+  expect(reader.blocks.ofHash(4, 9)).toEqual({ start: 1, end: 1 });
+  expect(reader.blocks.firstEventTimerMs(0)).toBe(-Infinity);
+});
+
+test('every page is in the blocks that a look-up of its hash reads, and few others are', async () => {
+  const property = fc.asyncProperty(anyPages, fc.integer({ min: -50, max: 50 }), async (pages, hash) => {
+    const storage = new MemoryStorage();
+    const long = pages.map((page) => ({ ...page, page: page.page && page.page + 'y'.repeat(3000) }));
+    for (const file of await write(storage, long, { stem: 'x' })) {
+      const reader = await StateFileReader.open(storage, file);
+      for (const page of long) {
+        expect(reader.mayHave(page.hash)).toBe(true);
+        const { start, end } = reader.blocks.ofHash(page.keyGroup, page.hash);
+        const found = await collect(reader.blockRun(start, end, [0]));
+        expect(found).toContainEqual(page);
+        expect(end - start).toBeLessThanOrEqual(3);
+      }
+      const { start, end } = reader.blocks.ofHash(64, hash);
+      expect(end).toBeGreaterThanOrEqual(start);
+    }
+  });
+  await fc.assert(property, { numRuns: 10 });
 });
