@@ -8,6 +8,7 @@ import {
   READ_POSITION,
   RING_HEADER_BYTES,
   type SharedRing,
+  WANTS_ROOM,
   WRITE_POSITION,
 } from './shared-ring.ts';
 
@@ -73,5 +74,12 @@ export class RingReader {
   count(added: number): void {
     this.#count = (this.#count + added) | 0;
     Atomics.store(this.#heads, READ_COUNT, this.#count);
+  }
+
+  /** Whether the writer has asked for room; once per time it asks. To be called after `release` and `count`. */
+  takeRequest(): boolean {
+    if (Atomics.load(this.#heads, WANTS_ROOM) === 0) return false;
+    Atomics.store(this.#heads, WANTS_ROOM, 0);
+    return true;
   }
 }

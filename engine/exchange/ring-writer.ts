@@ -7,6 +7,7 @@ import {
   READ_POSITION,
   RING_HEADER_BYTES,
   type SharedRing,
+  WANTS_ROOM,
   WRITE_POSITION,
 } from './shared-ring.ts';
 
@@ -48,6 +49,11 @@ export class RingWriter {
   /** What the reader has counted. */
   get readCount(): number {
     return Atomics.load(this.#heads, READ_COUNT);
+  }
+
+  /** Asks the reader to wake the writer's thread when it has released something. To be followed by another look for room. */
+  askForRoom(): void {
+    Atomics.store(this.#heads, WANTS_ROOM, 1);
   }
 
   /**

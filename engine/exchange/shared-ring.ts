@@ -3,6 +3,7 @@ import { assert } from '../base/assert.ts';
 /*
  * A ring of bytes in shared memory: one thread writes, one reads.
  *   0    i32  write position: bytes written, modulo 2^32. Owned by the writer.
+ *   4    i32  1: the writer waits for room, and wants to be woken. The reader takes it back to 0.
  * 128    i32  read position: bytes released, modulo 2^32. Owned by the reader.
  * 132    i32  a count of the reader's own, modulo 2^32 (see `RingReader.count`).
  * 256         data; its length is a power of two
@@ -16,6 +17,7 @@ import { assert } from '../base/assert.ts';
  * loaded it sees them. Positions of different owners lie 128 bytes apart, so that the threads do not fight over a line.
  */
 export const WRITE_POSITION = 0;
+export const WANTS_ROOM = 1;
 export const READ_POSITION = 32;
 export const READ_COUNT = 33;
 export const RING_HEADER_BYTES = 256;
