@@ -1,5 +1,5 @@
-import { compositeKey } from '../../../state/keyed/key-group.ts';
 import { Bid } from '../schemas.ts';
+import { pairKey } from './pair-key.ts';
 import { defineQuery } from './query.ts';
 
 /** Everybody's last bid on every auction. */
@@ -8,6 +8,6 @@ export const q18 = defineQuery({
   build: ({ input, emit }) =>
     input
       .bids(Object.keys(Bid.fields) as (keyof Bid)[])
-      .keyBy((bid) => compositeKey(bid.bidder, bid.auction))
+      .keyBy((bid) => pairKey(bid.bidder, bid.auction))
       .deduplicate({ keep: 'last', orderBy: 'eventTime', schema: Bid, emit, uid: 'last-bids' }),
 });
