@@ -4,7 +4,7 @@ import type { StateTtl, ValueState } from '../../state/keyed/state.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import type { Compare } from './order-by.ts';
 import { createRankedOutput, type RankedOutput, type RankedOutputOptions } from './ranked-output.ts';
-import { type TopRows, topRows, TopRowsReader, topRowsSchema } from './top-rows.ts';
+import { type TopRows, topRows, TopRowsReader, TopRowsSchema } from './top-rows.ts';
 
 export interface TopNOperatorOptions<T, R> extends RankedOutputOptions<T, R> {
   readonly compare: Compare<T>;
@@ -78,11 +78,13 @@ export abstract class RankingOperator<T, R> extends StreamOperator<R> {
 export class TopNOperator<T, R> extends RankingOperator<T, R> {
   override readonly takesRetractions = false;
   readonly #reader: TopRowsReader<T>;
+  readonly #topSchema: TopRowsSchema<T>;
   #top: ValueState<TopRows<T>> = undefined as never;
 
   constructor(options: TopNOperatorOptions<T, R>) {
     super(options);
     this.#reader = new TopRowsReader(options.schema);
+    this.#topSchema = new TopRowsSchema(options.schema);
   }
 
   override open(): void {
@@ -90,7 +92,7 @@ export class TopNOperator<T, R> extends RankingOperator<T, R> {
     this.#top = this.context.keyedState.state({
       kind: 'value',
       name: 'top-rows',
-      schema: topRowsSchema(this.schema),
+      schema: this.#topSchema,
       ttl: this.ttl,
     });
   }
@@ -105,7 +107,7 @@ export class TopNOperator<T, R> extends RankingOperator<T, R> {
       before = this.#reader.rowsOf(top);
     }
     const after = insertedAt(this.placeOf(row, before), row, before, this.n);
-    this.#top.update(topRows(after));
+    this.#top.update(topRows(after), (after.length - before.length) * this.#topSchema.rowHeapBytes);
     const removed = after.length === before.length ? before[before.length - 1] : undefined;
     this.results.change(before, after, removed, row, timestampMs);
   }

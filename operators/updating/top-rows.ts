@@ -17,19 +17,27 @@ export interface TopRows<T> {
   last: T | undefined;
 }
 
-class TopRowsSchema<T> extends ShapeSchema<TopRows<T>> {
+/** Heap bytes of a row per encoded byte, about. */
+const HEAP_BYTES_PER_BYTE = 4;
+/** Running averages weigh the last list so much. */
+const AVERAGE_WEIGHT = 1 / 16;
+
+/** How they are stored: as an Avro array, the last row first. */
+export class TopRowsSchema<T> extends ShapeSchema<TopRows<T>> {
+  /** Heap bytes that one more row takes, as far as known: a whole number. */
+  rowHeapBytes = 64 * HEAP_BYTES_PER_BYTE;
+
   constructor(schema: Schema<T>) {
     super(shapeOf(array(schema)) as never);
     const packedRows = packedRowsSchema(schema);
-    this.encode = (writer, { packed, packedCount, rows }) =>
+    this.encode = (writer, { packed, packedCount, rows }) => {
+      const start = writer.length;
       packedRows.encode(writer, { packed, packedCount, rows: packedCount > 0 ? [] : rows.toReversed() });
+      const heapBytes = (HEAP_BYTES_PER_BYTE * (writer.length - start)) / Math.max(1, packedCount + rows.length);
+      this.rowHeapBytes += Math.round((heapBytes - this.rowHeapBytes) * AVERAGE_WEIGHT);
+    };
     this.decode = (reader) => topRowsOf(packedRows.decode(reader));
   }
-}
-
-/** How they are stored: as an Avro array, the last row first. */
-export function topRowsSchema<T>(schema: Schema<T>): Schema<TopRows<T>> {
-  return new TopRowsSchema(schema);
 }
 
 function topRowsOf<T>({ packed, packedCount, rows }: PackedRows<T>): TopRows<T> {

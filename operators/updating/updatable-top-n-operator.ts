@@ -3,7 +3,7 @@ import { DELETE, type RowKind, UPDATE_BEFORE } from '../../engine/task/row-kind.
 import type { Key } from '../../state/keyed/key.ts';
 import type { ValueState } from '../../state/keyed/state.ts';
 import { insertedAt, RankingOperator, type TopNOperatorOptions } from './top-n-operator.ts';
-import { type TopRows, topRows, TopRowsReader, topRowsSchema } from './top-rows.ts';
+import { type TopRows, topRows, TopRowsReader, TopRowsSchema } from './top-rows.ts';
 
 /**
  * The first n rows of each key in an order, of rows that are known by a key of their own and are updated, but never to a
@@ -15,12 +15,14 @@ import { type TopRows, topRows, TopRowsReader, topRowsSchema } from './top-rows.
 export class UpdatableTopNOperator<T, R> extends RankingOperator<T, R> {
   readonly #rowKey: (row: T) => Key;
   readonly #reader: TopRowsReader<T>;
+  readonly #topSchema: TopRowsSchema<T>;
   #top: ValueState<TopRows<T>> = undefined as never;
 
   constructor(options: TopNOperatorOptions<T, R> & { readonly rowKey: (row: T) => Key }) {
     super(options);
     this.#rowKey = options.rowKey;
     this.#reader = new TopRowsReader(options.schema);
+    this.#topSchema = new TopRowsSchema(options.schema);
   }
 
   override open(): void {
@@ -28,7 +30,7 @@ export class UpdatableTopNOperator<T, R> extends RankingOperator<T, R> {
     this.#top = this.context.keyedState.state({
       kind: 'value',
       name: 'top-rows',
-      schema: topRowsSchema(this.schema),
+      schema: this.#topSchema,
       ttl: this.ttl,
     });
   }
@@ -49,7 +51,7 @@ export class UpdatableTopNOperator<T, R> extends RankingOperator<T, R> {
     const place = order === 0 ? at : this.placeOf(row, others);
     if (place >= this.n) return;
     const after = insertedAt(place, row, others, this.n);
-    this.#top.update(topRows(after));
+    this.#top.update(topRows(after), (after.length - before.length) * this.#topSchema.rowHeapBytes);
     const pushedOut = after.length === others.length ? others[others.length - 1] : undefined;
     this.results.change(before, after, at < 0 ? pushedOut : before[at], row, timestampMs);
   }
