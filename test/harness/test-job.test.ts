@@ -167,7 +167,7 @@ test('the clock moves only when it is told to', async () => {
 });
 
 test('what a function of the job throws, the verb throws', async () => {
-  const driver = await testJob(counts);
+  const driver = await testJob(counts, { parallelism: 1 });
   driver.source('numbers').push(4);
   expect(() => driver.source('numbers').push(-5)).toThrow("task 'count -> out', subtask 0, key -2 failed");
   expect(() => driver.sink('out').take()).toThrow('failed');
@@ -272,7 +272,7 @@ test('a source or sink can be kept as it is in the job', async () => {
       numbers.sinkTo(collectSink(), { uid: 'out' });
     },
   });
-  const driver = await testJob(job, { keep: ['numbers', 'real'] });
+  const driver = await testJob(job, { keep: ['numbers', 'real'], parallelism: 1 });
   await driver.finish();
   expect(driver.sink('out').take()).toEqual([10, 20, 30]);
   expect(kept.collected.values()).toEqual([10, 20, 30]);

@@ -13,6 +13,7 @@ import { DirectoryStorage } from '../../state/storage/directory-storage.ts';
 import { HeapPageStore } from '../../state/store/heap-page-store.ts';
 import { PushedElements } from './pushed-source.ts';
 import { keyOf, nodeCalled, type TestEnds, withTestEnds } from './test-job-graph.ts';
+import { testParallelism } from './test-parallelism.ts';
 
 /** A moment: milliseconds since the epoch, an ISO text, or a time of day (UTC) on the day of the driver's clock. */
 export type TestTime = number | string;
@@ -65,7 +66,7 @@ export async function testJob<P extends ParamsShape>(
   const params = parseParams(job, options.params ?? {});
   const createGraph = (): StreamGraph => job.createGraph(params, environment);
   const driver = new JobDriver(
-    { ...options, parallelism: options.parallelism ?? job.options?.parallelism },
+    { ...options, parallelism: options.parallelism ?? job.options?.parallelism ?? testParallelism() },
     {
       environment,
       createGraph,

@@ -8,6 +8,7 @@ import { StreamExecutionEnvironment } from '../../operators/stream-execution-env
 import { DirectoryStorage } from '../../state/storage/directory-storage.ts';
 import type { ObjectStorage } from '../../state/storage/object-storage.ts';
 import { HeapPageStore } from '../../state/store/heap-page-store.ts';
+import { testParallelism } from './test-parallelism.ts';
 
 export interface VirtualJobOptions extends Partial<Omit<RuntimeOptions, 'environment' | 'buildGraph'>> {
   /** Writes the job. Called once per attempt. */
@@ -65,6 +66,7 @@ export function startVirtualJob(options: VirtualJobOptions): VirtualJob {
     checkpointStorage: storage,
     fromSavepoint: savepointRoot === undefined ? undefined : new DirectoryStorage(environment, savepointRoot),
     openPageStore: async () => new HeapPageStore(),
+    parallelism: testParallelism(),
     ...runtime,
     environment,
     buildGraph: () => {

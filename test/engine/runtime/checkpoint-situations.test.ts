@@ -286,6 +286,7 @@ test('a checkpoint that expires names the task that holds it up and the channel 
   const job = startVirtualJob({
     checkpointTimeout: '10s',
     batchRecords: 1,
+    parallelism: 1,
     build(env) {
       numbers(env, 'numbers', { countPerSplit: 'unbounded' })
         .rebalance()

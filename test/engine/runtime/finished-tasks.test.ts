@@ -190,6 +190,7 @@ test('a checkpoint that comes while the chain of a source is ending is taken at 
   let hasFailed = false;
   const job = startVirtualJob({
     checkpointInterval: 500,
+    parallelism: 1,
     restart: { kind: 'fixed-delay', delay: 100 },
     build(env) {
       numbers(env, 'short', { countPerSplit: 10 })

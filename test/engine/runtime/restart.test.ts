@@ -77,6 +77,7 @@ test('when the strategy gives up, the failure says which operators, which subtas
 test('a failure while a key is processed names the key', async () => {
   const job = startVirtualJob({
     restart: { kind: 'none' },
+    parallelism: 1,
     build(env) {
       numbers(env, 'numbers', { countPerSplit: 10 })
         .keyBy((n) => `user-${n}`)

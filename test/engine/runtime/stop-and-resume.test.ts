@@ -55,11 +55,12 @@ test('a job that has run to its end has nothing left to do when it is started ag
 
 test('a job that has ended commits its last results again, and runs nothing again', async () => {
   const rows = new CollectedRows<string>();
-  const first = start(rows);
+  const first = start(rows, { parallelism: 1 });
   await first.environment.run(first.execution.result);
   const committed: string[] = [];
   const second = startVirtualJob({
     files: first.files,
+    parallelism: 1,
     seed: 2,
     build: countJob(() => ({
       description: 'commits only',

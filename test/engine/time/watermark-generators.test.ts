@@ -37,6 +37,7 @@ async function watermarksSeen(strategy: WatermarkStrategy<number>, isInMidStream
   const rows = new CollectedRows<Seen>();
   const job = startVirtualJob({
     batchRecords: 2,
+    parallelism: 1,
     build(env) {
       const recordAt = (split: number, index: number): number => split * 1_000 + index;
       const source = generatorSource<number>({ splitCount: 2, countPerSplit: 35, recordAt });

@@ -59,6 +59,7 @@ test('a whole job: every result once, in order where that was asked for, through
     let failures = 1;
     const job = startVirtualJob({
       checkpointInterval: 30,
+      parallelism: 1,
       batchRecords: 8,
       restart: { kind: 'fixed-delay', attempts: 3, delay: 10 },
       build(env) {
@@ -157,7 +158,7 @@ test('under testJob: records under way are part of a snapshot, at any parallelis
 });
 
 test('under testJob: the end of the sources waits for what is under way', async () => {
-  const driver = await testJob(asyncJob);
+  const driver = await testJob(asyncJob, { parallelism: 1 });
   driver.source('numbers').push(1, 2, 3);
   await driver.finish();
   expect(driver.sink('out').take()).toEqual([2, 4, 6]);
