@@ -1,3 +1,4 @@
+import type { PageRun } from '../snapshot/page-run.ts';
 import type { StateFileReader } from '../snapshot/state-file-reader.ts';
 import { CellSet } from './cell-set.ts';
 import type { StoredPage } from './restored-pages.ts';
@@ -14,35 +15,54 @@ export interface Cell {
   readonly hash: number;
 }
 
-/** Ranges of blocks that are read at the same time. */
+/** Ranges of blocks that are read at the same time where each read waits for others. */
 const PARALLEL_READS = 16;
+/** Ranges read from open files before records get a turn. */
+const READS_PER_TURN = 64;
+
+/** Bytes of blocks read at once; read by one look-up at a time. */
+const SCRATCH: Buffer = Buffer.allocUnsafeSlow(1 << 18);
 
 /**
  * The newest version of every page in `cells`, tombstones included, from files given oldest first.
  *
  * @throws CheckpointCorruptError when what it reads is damaged.
  */
-export async function lookUpCells(files: readonly OpenFile[], cells: readonly Cell[]): Promise<StoredPage[]> {
+export async function lookUpCells(
+  files: readonly OpenFile[],
+  cells: readonly Cell[],
+  pause: () => Promise<void>,
+): Promise<StoredPage[]> {
   const wanted = new CellSet();
   for (const { keyGroup, hash } of cells) wanted.add(keyGroup, hash);
   const newest = new Map<string, { readonly place: number; readonly page: StoredPage }>();
   const reads: (() => Promise<void>)[] = [];
-  files.forEach((file, place) => {
-    for (const { start, end } of blocksOf(file.reader, cells)) {
-      reads.push(async () => {
-        const run = file.reader.blockRun(start, end, file.formats);
-        await run.load();
-        while (run.next()) {
-          if (!wanted.has(run.keyGroup, run.hash)) continue;
-          const { keyGroup, hash, buffer, keyOffset, keyLength, pageOffset, pageLength, format } = run;
-          const key = `${keyGroup}/${buffer.toString('latin1', keyOffset, keyOffset + keyLength)}`;
-          if ((newest.get(key)?.place ?? -1) > place) continue;
-          const page = { keyGroup, hash, buffer, keyOffset, keyLength, pageOffset, pageLength, format };
-          newest.set(key, { place, page });
-        }
-      });
+  const take = (run: PageRun, place: number): void => {
+    while (run.next()) {
+      if (!wanted.has(run.keyGroup, run.hash)) continue;
+      const { keyGroup, hash, keyOffset, keyLength, pageOffset, pageLength, format } = run;
+      const key = `${keyGroup}/${run.buffer.toString('latin1', keyOffset, keyOffset + keyLength)}`;
+      if ((newest.get(key)?.place ?? -1) > place) continue;
+      const buffer = Buffer.from(run.buffer.subarray(keyOffset, pageOffset + pageLength));
+      const page = { keyGroup, hash, buffer, keyOffset: 0, keyLength, pageOffset: keyLength, pageLength, format };
+      newest.set(key, { place, page });
     }
-  });
+  };
+  let readNow = 0;
+  for (const [place, file] of files.entries()) {
+    for (const { start, end } of blocksOf(file.reader, cells)) {
+      const run = file.reader.blockRun(start, end, file.formats);
+      if (run.loadNow(SCRATCH)) {
+        take(run, place);
+        if (++readNow % READS_PER_TURN === 0) await pause();
+      } else {
+        reads.push(async () => {
+          await run.load();
+          take(run, place);
+        });
+      }
+    }
+  }
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < reads.length) await reads[next++]!();

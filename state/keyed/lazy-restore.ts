@@ -104,7 +104,7 @@ export class LazyRestore {
   /** Restores the pages of some hashes now. */
   async lookUp(cells: readonly Cell[]): Promise<void> {
     this.check();
-    const found = await lookUpCells(this.#options.files, cells);
+    const found = await lookUpCells(this.#options.files, cells, this.#options.pause);
     for (let edge = cells.find(this.#isAtEdge); edge !== undefined; edge = cells.find(this.#isAtEdge)) {
       const cell = edge;
       await this.#until(() => !this.#isAtEdge(cell));
@@ -154,7 +154,9 @@ export class LazyRestore {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#running;
-    if (!this.isComplete) this.#fail(new StateClosedError('keyed state'));
+    if (this.isComplete) return;
+    this.#fail(new StateClosedError('keyed state'));
+    this.#closeFiles();
   }
 
   #until(isReady: () => boolean): Promise<void> {
@@ -177,12 +179,17 @@ export class LazyRestore {
       }
       if (this.#isClosed) return;
       this.isComplete = true;
+      this.#closeFiles();
       this.firstEventMs = Infinity;
       this.firstProcessingMs = Infinity;
       this.#wake();
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #closeFiles(): void {
+    for (const { reader } of this.#options.files) reader.close().catch(() => {});
   }
 
   #fail(error: Error): void {

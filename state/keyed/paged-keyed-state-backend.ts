@@ -109,7 +109,7 @@ export async function createKeyedStateBackend(options: KeyedStateBackendOptions)
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     if (options.lazyRestore === undefined || bytes < options.lazyRestore.fromBytes)
       await backend.restore(await openStateFiles(files, openOptions));
-    else backend.restoreLazily(await openFiles(files, openOptions, 0));
+    else backend.restoreLazily(await openFiles(files, openOptions, true));
   }
   return backend;
 }

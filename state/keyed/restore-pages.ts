@@ -11,6 +11,9 @@ import type { PageCodec } from './page-codec.ts';
 const CHUNKS_BYTES = 32 << 20;
 const CHUNK_BYTES_MIN = 1 << 16;
 const CHUNK_BYTES_MAX = 1 << 20;
+const PARALLEL_OPENS = 16;
+/** Files kept open at the same time. */
+const OPEN_FILES_MAX = 512;
 
 export interface OpenOptions {
   readonly operatorUid: string;
@@ -47,18 +50,26 @@ export async function openStateFiles(files: readonly StateFile[], options: OpenO
 /**
  * Opens state files and makes their formats known to the codec.
  *
- * @param wholeBytesMax files up to this size are read whole. Default 1 MB.
+ * @param isForLookUps no file is read whole, and they are kept open: their readers must be closed. Default false.
  * @throws as `openStateFiles`.
  */
 export async function openFiles(
   files: readonly StateFile[],
   options: OpenOptions,
-  wholeBytesMax?: number,
+  isForLookUps = false,
 ): Promise<OpenFile[]> {
   const { storage, codec, maxParallelism, operatorUid } = options;
+  const readers: StateFileReader[] = [];
+  for (let at = 0; at < files.length; at += PARALLEL_OPENS) {
+    const opening = files.slice(at, at + PARALLEL_OPENS).map(async (file) => {
+      const reader = await StateFileReader.open(storage, file, isForLookUps ? 0 : undefined);
+      if (isForLookUps && at < OPEN_FILES_MAX) await reader.keepOpen();
+      return reader;
+    });
+    readers.push(...(await Promise.all(opening)));
+  }
   const opened: OpenFile[] = [];
-  for (const file of files) {
-    const reader = await StateFileReader.open(storage, file, wholeBytesMax);
+  for (const reader of readers) {
     const stored = reader.header.maxParallelism;
     if (stored !== maxParallelism) {
       throw new UserError(

@@ -10,7 +10,7 @@ import {
 import { storeValue, type StoreAreas } from './store-areas.ts';
 
 /** Bytes of spilled pages per batch for the store. */
-const SPILL_BATCH_BYTES = 4 << 20;
+const SPILL_BATCH_BYTES = 1 << 20;
 
 /** What goes to the store. The bytes may be reused after `onSpill` returns. */
 export type OnSpill = (batch: readonly PageWrite[], bytes: number) => void;

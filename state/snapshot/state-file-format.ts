@@ -35,7 +35,7 @@ export const FOOTER_ENTRY_BYTES: readonly number[] = [0, 16, 36];
 export const TRAILER_BYTES: readonly number[] = [0, 16, 24];
 
 /** Body bytes after which a block is closed: what a look-up of one key reads. */
-export const BLOCK_BYTES = 1 << 15;
+export const BLOCK_BYTES = 1 << 14;
 
 export interface StateFileHeader {
   readonly operatorUid: string;

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { CheckpointCorruptError, ExternalError } from '../../engine/base/errors.ts';
+import type { OpenFile } from '../../engine/base/file-system.ts';
 import { withoutStates } from '../keyed/state-format.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
 import { BlockIndex } from './block-index.ts';
@@ -35,6 +36,7 @@ export class StateFileReader {
   /** Its blocks, for look-ups. */
   readonly blocks: BlockIndex;
   readonly #filter: HashFilter | undefined;
+  #open: OpenFile | undefined = undefined;
 
   private constructor(
     file: StateFile,
@@ -99,7 +101,7 @@ export class StateFileReader {
   }
 
   /** The pages of blocks [start, end), of all key groups that they have, checked. */
-  blockRun(start: number, end: number, formats: readonly number[]): PageRun {
+  blockRun(start: number, end: number, formats: readonly number[]): FileRun {
     const chunkBytes = Infinity;
     return new FileRun({ reader: this, keyGroupStart: 0, keyGroupEnd: Infinity, formats, chunkBytes }, { start, end });
   }
@@ -107,7 +109,32 @@ export class StateFileReader {
   /** Bytes [offset, offset + length) of the file. */
   async bytes(offset: number, length: number): Promise<Buffer> {
     if (this.#whole !== undefined) return this.#whole.subarray(offset, offset + length);
-    return fetch(this.#storage, this.file, offset, length);
+    const open = this.#open;
+    if (open === undefined) return fetch(this.#storage, this.file, offset, length);
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const found = await open.read(bytes, 0, length, offset);
+    if (found !== length) throw corrupt(this.file, offset, `${length} bytes`, found);
+    return bytes;
+  }
+
+  /** The same at once, into `scratch` when it has room; undefined when the file is not open. The thread waits for the disk. */
+  bytesNow(offset: number, length: number, scratch: Buffer): Buffer | undefined {
+    if (this.#open === undefined) return undefined;
+    const bytes = length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length);
+    const found = this.#open.readNow(bytes, 0, length, offset);
+    if (found !== length) throw corrupt(this.file, offset, `${length} bytes`, found);
+    return bytes;
+  }
+
+  /** Keeps the file open for many reads, where storage can; `close` must follow. */
+  async keepOpen(): Promise<void> {
+    this.#open = await this.#storage.openFile?.(this.file.key);
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.close();
   }
 }
 
@@ -189,7 +216,8 @@ interface FileRunOptions {
   readonly chunkBytes: number;
 }
 
-class FileRun implements PageRun {
+/** See `StateFileReader.run`. */
+export class FileRun implements PageRun {
   readonly #options: FileRunOptions;
   #nextBlock: number;
   readonly #blockEnd: number;
@@ -238,20 +266,37 @@ class FileRun implements PageRun {
   }
 
   async load(): Promise<boolean> {
+    if (this.#nextBlock >= this.#blockEnd) return false;
+    const { offset, length, until } = this.#chunkFrom(this.#nextBlock);
+    this.#chunk = await this.#options.reader.bytes(offset, length);
+    this.#chunkOffset = offset;
+    this.#fetchedUntil = until;
+    return true;
+  }
+
+  /** The same at once; false when the file is not open, or at the end. The pages are in `scratch` when they fit. */
+  loadNow(scratch: Buffer): boolean {
+    if (this.#nextBlock >= this.#blockEnd) return false;
+    const { offset, length, until } = this.#chunkFrom(this.#nextBlock);
+    const bytes = this.#options.reader.bytesNow(offset, length, scratch);
+    if (bytes === undefined) return false;
+    this.#chunk = bytes;
+    this.#chunkOffset = offset;
+    this.#fetchedUntil = until;
+    return true;
+  }
+
+  #chunkFrom(block: number): { readonly offset: number; readonly length: number; readonly until: number } {
     const { reader, chunkBytes } = this.#options;
     const { blocks } = reader;
-    if (this.#nextBlock >= this.#blockEnd) return false;
-    const offset = blocks.offset(this.#nextBlock);
-    let until = this.#nextBlock;
+    const offset = blocks.offset(block);
+    let until = block;
     let end = offset;
     do {
       end = blocks.offset(until) + BLOCK_HEADER_BYTES + blocks.bodyBytes(until);
       until++;
     } while (until < this.#blockEnd && end - offset < chunkBytes);
-    this.#chunk = await reader.bytes(offset, end - offset);
-    this.#chunkOffset = offset;
-    this.#fetchedUntil = until;
-    return true;
+    return { offset, length: end - offset, until };
   }
 
   /** Opens the next block that is fetched, after its checksum. */

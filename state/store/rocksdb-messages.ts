@@ -4,7 +4,7 @@ import type { PageEntry, PageWrite } from './page-store.ts';
 
 /*
  * What the thread that owns the database and its client say to each other: one message per batch, its content packed into
- * one transferred buffer. Little-endian; bytes are a u32 length and the bytes, absent ones the length 0xffffffff.
+ * one buffer: transferred, or for writes shared, then used again when they are answered. Little-endian; bytes are a u32 length and the bytes, absent ones the length 0xffffffff.
  *   getMany      keys: u32 count, bytes each          answer: u32 count, bytes or absent each
  *   write        u32 count, per entry bytes key, bytes or absent value
  *   iterate      bytes start, bytes end, u32 limit    answer: u32 count, per entry bytes key, bytes value
@@ -16,7 +16,7 @@ export type RocksDbOperation = 'getMany' | 'write' | 'iterate' | 'deleteRange' |
 export interface RocksDbRequest {
   readonly id: number;
   readonly operation: RocksDbOperation;
-  readonly content: ArrayBuffer;
+  readonly content: ArrayBuffer | SharedArrayBuffer;
   /** The client's thread sleeps until the answer is there. */
   readonly isBlocking: boolean;
 }
@@ -50,7 +50,7 @@ export function packKeys(keys: readonly Uint8Array[]): ArrayBuffer {
   return detachable(writer);
 }
 
-export function unpackKeys(content: ArrayBuffer): Uint8Array[] {
+export function unpackKeys(content: ArrayBuffer | SharedArrayBuffer): Uint8Array[] {
   const reader = new ByteReader(new Uint8Array(content));
   const keys: Uint8Array[] = [];
   for (let count = reader.u32(); count > 0; count--) keys.push(takeBytes(reader)!);
@@ -75,20 +75,37 @@ export function unpackValues(content: ArrayBuffer): (Uint8Array | undefined)[] {
 }
 
 export function packWrites(batch: readonly PageWrite[]): ArrayBuffer {
+  const writer = new ByteWriter(packedBytes(batch));
+  putWrites(writer, batch);
+  return detachable(writer);
+}
+
+/** Bytes that `packWrites` makes. */
+export function packedBytes(batch: readonly PageWrite[]): number {
   let bytes = 4;
   for (const { key, value } of batch) bytes += 8 + key.length + (value?.length ?? 0);
-  const writer = new ByteWriter(bytes);
+  return bytes;
+}
+
+/** The same as `packWrites` into memory that is there, and large enough. */
+export function packWritesInto(memory: SharedArrayBuffer, batch: readonly PageWrite[]): void {
+  const writer = new ByteWriter(0);
+  writer.buffer = Buffer.from(memory);
+  writer.view = new DataView(memory);
+  putWrites(writer, batch);
+}
+
+function putWrites(writer: ByteWriter, batch: readonly PageWrite[]): void {
   writer.u32(batch.length);
   for (const { key, value } of batch) {
     putBytes(writer, key);
     putBytes(writer, value);
   }
-  return detachable(writer);
 }
 
 /** Calls `visit` per entry, with views into `content`. */
 export function unpackWrites(
-  content: ArrayBuffer,
+  content: ArrayBuffer | SharedArrayBuffer,
   visit: (key: Uint8Array, value: Uint8Array | undefined) => void,
 ): void {
   const reader = new ByteReader(new Uint8Array(content));
@@ -106,7 +123,7 @@ export function packRange(start: Uint8Array, end: Uint8Array, limit: number): Ar
   return detachable(writer);
 }
 
-export function unpackRange(content: ArrayBuffer): {
+export function unpackRange(content: ArrayBuffer | SharedArrayBuffer): {
   readonly start: Uint8Array;
   readonly end: Uint8Array;
   readonly limit: number;

@@ -4,7 +4,9 @@ import type { PageEntry, PageStore, PageStoreCapabilities, PageWrite } from './p
 import {
   packKeys,
   packRange,
+  packedBytes,
   packWrites,
+  packWritesInto,
   unpackEntries,
   unpackValues,
   type RocksDbAnswer,
@@ -18,6 +20,9 @@ import { StateClosedError } from './state-closed-error.ts';
 const ITERATE_ENTRIES = 1000;
 /** A blocking read that takes longer than this has lost its thread. */
 const BLOCKING_TIMEOUT_MS = 60_000;
+/** A batch of writes up to this size goes through shared memory, of which so many pieces are kept. */
+const WRITE_MEMORY_BYTES = 2 << 20;
+const WRITE_MEMORY_COUNT = 4;
 const NOTHING = new ArrayBuffer(0);
 
 export interface RocksDbPageStoreOptions {
@@ -57,6 +62,7 @@ export class RocksDbPageStore implements PageStore {
   readonly #port: MessagePort;
   readonly #signal: Int32Array;
   readonly #waiting: Map<number, Waiting> = new Map();
+  readonly #writeMemory: SharedArrayBuffer[] = [];
   #nextId = 1;
   #memoryBytes = 0;
   #isClosed = false;
@@ -99,7 +105,18 @@ export class RocksDbPageStore implements PageStore {
 
   async write(batch: readonly PageWrite[]): Promise<void> {
     if (batch.length === 0) return this.#assertOpen();
-    await this.#ask('write', packWrites(batch));
+    if (packedBytes(batch) > WRITE_MEMORY_BYTES) {
+      await this.#ask('write', packWrites(batch));
+      return;
+    }
+    // Memory that is there already: new memory for each batch costs more than filling it.
+    const memory = this.#writeMemory.pop() ?? new SharedArrayBuffer(WRITE_MEMORY_BYTES);
+    packWritesInto(memory, batch);
+    try {
+      await this.#ask('write', memory);
+    } finally {
+      if (this.#writeMemory.length < WRITE_MEMORY_COUNT) this.#writeMemory.push(memory);
+    }
   }
 
   async *iterate(start: Uint8Array, end: Uint8Array): AsyncGenerator<PageEntry> {
@@ -139,7 +156,7 @@ export class RocksDbPageStore implements PageStore {
   }
 
   // Not async: what is sent is sent before the caller goes on.
-  #ask(operation: RocksDbOperation, content: ArrayBuffer): Promise<ArrayBuffer> {
+  #ask(operation: RocksDbOperation, content: ArrayBuffer | SharedArrayBuffer): Promise<ArrayBuffer> {
     try {
       this.#assertOpen();
     } catch (error) {
@@ -176,10 +193,10 @@ export class RocksDbPageStore implements PageStore {
     }
   }
 
-  #send(operation: RocksDbOperation, content: ArrayBuffer, isBlocking: boolean): number {
+  #send(operation: RocksDbOperation, content: ArrayBuffer | SharedArrayBuffer, isBlocking: boolean): number {
     const id = this.#nextId++;
     const request: RocksDbRequest = { id, operation, content, isBlocking };
-    this.#port.postMessage(request, content.byteLength > 0 ? [content] : []);
+    this.#port.postMessage(request, content instanceof ArrayBuffer && content.byteLength > 0 ? [content] : []);
     return id;
   }
 

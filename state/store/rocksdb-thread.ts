@@ -23,6 +23,8 @@ const ITERATOR_CAPACITY = 256;
 const MEMORY_LOOK_WRITES = 64;
 const NOTHING = new ArrayBuffer(0);
 
+type Content = RocksDbRequest['content'];
+
 const { path, writeBufferBytes, signal, port } = workerData as RocksDbThreadData;
 const signalWord = new Int32Array(signal);
 
@@ -89,7 +91,7 @@ async function serve(database: RocksDB, { operation, content }: RocksDbRequest):
   }
 }
 
-async function getMany(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+async function getMany(database: RocksDB, content: Content): Promise<ArrayBuffer> {
   const keys = unpackKeys(content);
   if (keys.length === 0) return packValues([]);
   const batch = database.read({ capacity: keys.length });
@@ -102,7 +104,7 @@ async function getMany(database: RocksDB, content: ArrayBuffer): Promise<ArrayBu
   }
 }
 
-async function write(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+async function write(database: RocksDB, content: Content): Promise<ArrayBuffer> {
   const batch = database.write({ capacity: new DataView(content).getUint32(0, true) });
   try {
     unpackWrites(content, (key, value) => {
@@ -117,7 +119,7 @@ async function write(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuff
   return NOTHING;
 }
 
-async function iterate(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+async function iterate(database: RocksDB, content: Content): Promise<ArrayBuffer> {
   const { start, end, limit } = unpackRange(content);
   const entries: { key: Uint8Array; value: Uint8Array }[] = [];
   const capacity = Math.min(limit, ITERATOR_CAPACITY);
@@ -128,7 +130,7 @@ async function iterate(database: RocksDB, content: ArrayBuffer): Promise<ArrayBu
   return packWrites(entries);
 }
 
-async function deleteRange(database: RocksDB, content: ArrayBuffer): Promise<ArrayBuffer> {
+async function deleteRange(database: RocksDB, content: Content): Promise<ArrayBuffer> {
   const { start, end } = unpackRange(content);
   const batch = database.write({ capacity: 1 });
   try {

@@ -303,7 +303,7 @@ test('every page is in the blocks that a look-up of its hash reads, and few othe
         const { start, end } = reader.blocks.ofHash(page.keyGroup, page.hash);
         const found = await collect(reader.blockRun(start, end, [0]));
         expect(found).toContainEqual(page);
-        expect(end - start).toBeLessThanOrEqual(3);
+        expect(end - start).toBeLessThanOrEqual(4);
       }
       const { start, end } = reader.blocks.ofHash(64, hash);
       expect(end).toBeGreaterThanOrEqual(start);
