@@ -87,7 +87,7 @@ export interface BuiltOperator {
 
 /** Builds the tasks of this thread, restored but not yet opened. Reads state files: throws CheckpointCorruptError. */
 export async function buildTasks(context: AttemptContext): Promise<BuiltTask[]> {
-  const channels = createChannels(context.plan, context.batchRecords, context.links);
+  const channels = createChannels(context);
   const built: BuiltTask[] = [];
   try {
     for (const subtask of context.plan.subtasks) {

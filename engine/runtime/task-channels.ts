@@ -1,13 +1,14 @@
 import { Channel } from '../exchange/channel.ts';
 import type { Doorbell, InputChannel, OutputChannel, RemoteOutputChannel } from '../exchange/channel-ends.ts';
 import type { ExecutionPlan, PlannedChannel } from '../graph/execution-plan.ts';
+import type { JobGraph } from '../graph/job-graph.ts';
 import type { SharedPositions } from '../time/shared-alignment-group.ts';
 
 /** The part of a job that runs on this thread, and what joins it to the others. */
 export interface ThreadLinks {
   isHere(taskId: number): boolean;
-  /** The sending end of a channel to a task of another thread. */
-  output(channel: PlannedChannel): RemoteOutputChannel;
+  /** The sending end of a channel to a task of another thread. @param targetName for errors. */
+  output(channel: PlannedChannel, targetName: string): RemoteOutputChannel;
   /** The receiving end of a channel from a task of another thread. */
   input(channel: PlannedChannel): InputChannel;
   /** Wakes this thread when something has come, or has been taken. */
@@ -25,7 +26,13 @@ export interface ChannelEnds {
   readonly outputs: ReadonlyMap<number, OutputChannel>;
 }
 
-export function createChannels(plan: ExecutionPlan, batchRecords: number, links: ThreadLinks | undefined): ChannelEnds {
+export function createChannels(options: {
+  readonly plan: ExecutionPlan;
+  readonly graph: JobGraph;
+  readonly batchRecords: number;
+  readonly links?: ThreadLinks | undefined;
+}): ChannelEnds {
+  const { plan, graph, batchRecords, links } = options;
   const inputs = new Map<number, InputChannel>();
   const outputs = new Map<number, OutputChannel>();
   for (const channel of plan.channels) {
@@ -37,7 +44,8 @@ export function createChannels(plan: ExecutionPlan, batchRecords: number, links:
       inputs.set(channelId, local);
       outputs.set(channelId, local);
     } else if (isSourceHere) {
-      outputs.set(channelId, links!.output(channel));
+      const { vertexId } = plan.subtasks[targetTaskId]!;
+      outputs.set(channelId, links!.output(channel, graph.vertices[vertexId]!.head.name));
     } else if (isTargetHere) {
       inputs.set(channelId, links!.input(channel));
     }

@@ -1,9 +1,10 @@
 import type { InputChannel, RemoteOutputChannel } from '../exchange/channel-ends.ts';
+import { RingReceiver } from '../exchange/ring-receiver.ts';
+import { type RingEndOptions, RingSender } from '../exchange/ring-sender.ts';
 import { BellRinger, ThreadBell } from '../exchange/thread-bell.ts';
 import type { PlannedChannel } from '../graph/execution-plan.ts';
 import type { SharedPositions } from '../time/shared-alignment-group.ts';
 import type { ThreadLinks } from './task-channels.ts';
-import { SerializedReceiver, SerializedSender } from './serialized-ring-ends.ts';
 import type { WorkerStart } from './worker-messages.ts';
 
 /** What joins a worker's tasks to those of the other workers. */
@@ -28,14 +29,14 @@ export class WorkerLinks implements ThreadLinks {
     return this.#start.workerOf[taskId] === this.#start.workerIndex;
   }
 
-  output({ channelId, targetTaskId }: PlannedChannel): RemoteOutputChannel {
-    const sender = new SerializedSender(this.#optionsOf(channelId, targetTaskId));
+  output({ channelId, targetTaskId }: PlannedChannel, target: string): RemoteOutputChannel {
+    const sender = new RingSender({ ...this.#optionsOf(channelId, targetTaskId), target });
     this.senders.push(sender);
     return sender;
   }
 
   input({ channelId, sourceTaskId }: PlannedChannel): InputChannel {
-    return new SerializedReceiver(this.#optionsOf(channelId, sourceTaskId));
+    return new RingReceiver(this.#optionsOf(channelId, sourceTaskId));
   }
 
   wakeOthers(): void {
@@ -46,7 +47,7 @@ export class WorkerLinks implements ThreadLinks {
     this.bell.close();
   }
 
-  #optionsOf(channelId: number, peerTaskId: number): ConstructorParameters<typeof SerializedSender>[0] {
+  #optionsOf(channelId: number, peerTaskId: number): RingEndOptions {
     const { rings, workerOf, batchRecords } = this.#start;
     return {
       channelId,

@@ -84,6 +84,7 @@ test('a job on threads is drained, asked for its state, and told how it is doing
   const asked = { operatorUid: 'running-count', state: 'count', keys: ['k1'] } as const;
   const live = await execution.queryState({ ...asked, consistency: 'live' });
   expect(live.value).toBeGreaterThan(0);
+  await execution.triggerCheckpoint();
   const stored = await execution.queryState({ ...asked, consistency: 'checkpoint' });
   expect(stored.value).toBeGreaterThan(0);
   await expect(execution.queryState({ ...asked, state: 'amount', consistency: 'live' })).rejects.toMatchObject({
