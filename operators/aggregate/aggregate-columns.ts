@@ -1,4 +1,5 @@
-import type { Key } from '../../state/keyed/key.ts';
+/** What can be counted by value. */
+export type DistinctValue = string | number | boolean;
 
 /** Which rows a column is about. */
 export interface ColumnOptions<T> {
@@ -66,10 +67,10 @@ export function max<T>(of: (row: T) => Maybe<number>, options: ColumnOptions<T> 
 
 /**
  * The exact number of different values of all rows. Columns that count the same `of` (the same function) share what they
- * keep. Keeps every value: for many of them see `splitDistinct`.
+ * keep. Keeps every value; for very many of them see `splitDistinct`.
  */
 export function countDistinct<T>(
-  of: (row: T) => Maybe<Key>,
+  of: (row: T) => Maybe<DistinctValue>,
   options: ColumnOptions<T> = {},
 ): AggregateColumn<T, number> {
   return { kind: 'countDistinct', of, ...options };

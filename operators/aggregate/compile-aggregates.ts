@@ -1,11 +1,10 @@
 import { UserError } from '../../engine/base/errors.ts';
-import type { Key } from '../../state/keyed/key.ts';
 import { optional } from '../../state/schema/optional.ts';
 import { record, type RecordFields } from '../../state/schema/record.ts';
 import { float64, long } from '../../state/schema/scalars.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import { Code } from '../../state/schema/code.ts';
-import type { AggregateColumn } from './aggregate-columns.ts';
+import type { AggregateColumn, DistinctValue } from './aggregate-columns.ts';
 import { DistinctValuesSchema } from './distinct-values-schema.ts';
 
 export type AnyColumn = AggregateColumn<never, unknown>;
@@ -16,7 +15,7 @@ export type ColumnsAccumulator = Record<string, unknown>;
 
 /** Different values of one selector, counted by one or more columns. */
 export interface DistinctSet {
-  readonly of: (row: never) => Key | undefined | null;
+  readonly of: (row: never) => DistinctValue | undefined | null;
   /** The filters of its columns, as bits. */
   readonly filters: number;
   /** Its columns, with the place of each one's filter. */
@@ -33,6 +32,8 @@ export interface CompiledAggregates {
   /** Adds a row `by` = 1 or -1 times; returns the accumulator, changed. */
   add(accumulator: ColumnsAccumulator, row: unknown, filters: number, by: 1 | -1): ColumnsAccumulator;
   merge(a: ColumnsAccumulator, b: ColumnsAccumulator): ColumnsAccumulator;
+  /** The same, but leaves the counts of values as they are. */
+  mergeWithoutValues(a: ColumnsAccumulator, b: ColumnsAccumulator): ColumnsAccumulator;
   result(accumulator: ColumnsAccumulator): Record<string, unknown>;
   /** Counts a value of a set that has come (`by` 1) or gone (-1) with these filters. Only when values are kept elsewhere. */
   addFresh(accumulator: ColumnsAccumulator, set: number, filters: number, by: 1 | -1): void;
@@ -94,7 +95,8 @@ class Compiler {
         code.line(`return 1${tests.join('')};`);
       }),
       add: this.#function('add', 'a, row, filters, by', (code) => this.#writeAdd(code)),
-      merge: this.#function('merge', 'a, b', (code) => this.#writeMerge(code)),
+      merge: this.#function('merge', 'a, b', (code) => this.#writeMerge(code, true)),
+      mergeWithoutValues: this.#function('mergeWithoutValues', 'a, b', (code) => this.#writeMerge(code, false)),
       result: this.#function('result', 'a', (code) => {
         const fields = this.#columns.map(([name, { kind }]) => {
           if (kind === 'sum') return `${name}: a.${name}_rows === 0 ? undefined : a.${name}`;
@@ -176,14 +178,14 @@ class Compiler {
     return `if (a.${name} === undefined || x ${kind === 'min' ? '<' : '>'} a.${name}) a.${name} = x;`;
   }
 
-  #writeMerge(code: Code): void {
+  #writeMerge(code: Code, withValues: boolean): void {
     for (const [name, { kind }] of this.#columns) {
       if (kind === 'min' || kind === 'max')
         code.line(`{ const x = b.${name}; if (x !== undefined) ${this.#writeExtreme(name, kind)} }`);
-      else if (kind !== 'countDistinct' || !this.#keepsValues) code.line(`a.${name} += b.${name};`);
+      else if (kind !== 'countDistinct' || (withValues && !this.#keepsValues)) code.line(`a.${name} += b.${name};`);
       if (kind === 'sum' || kind === 'avg') code.line(`a.${name}_rows += b.${name}_rows;`);
     }
-    if (this.#keepsValues) {
+    if (this.#keepsValues && withValues) {
       for (const [at, { columns }] of this.#sets.entries()) {
         code.line(`for (const [x, more] of b.values_${at}) {`);
         code.line(`let counts = a.values_${at}.get(x);`);

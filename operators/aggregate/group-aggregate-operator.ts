@@ -5,7 +5,7 @@ import type { Key } from '../../state/keyed/key.ts';
 import type { TtlOptions } from '../process/state-spec.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import { GroupChanges, type GroupResultFunction, NO_RESULT } from './group-changes.ts';
-import { GroupState } from './group-state.ts';
+import { GroupState, type GroupStateOptions } from './group-state.ts';
 import { detachedResult } from './results-equal.ts';
 
 export interface GroupAggregateOperatorOptions<IN, ACC, R, OUT> {
@@ -13,6 +13,7 @@ export interface GroupAggregateOperatorOptions<IN, ACC, R, OUT> {
   readonly createRow: GroupResultFunction<Key, R, OUT> | undefined;
   readonly isUpsert: boolean;
   readonly ttl: TtlOptions | undefined;
+  readonly state?: GroupStateOptions<ACC> | undefined;
 }
 
 /**
@@ -27,11 +28,11 @@ export class GroupAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<OUT>
   readonly #group: GroupState<IN, ACC, R>;
   readonly #changes: GroupChanges<R, OUT>;
 
-  constructor({ aggregate, createRow, isUpsert, ttl }: GroupAggregateOperatorOptions<IN, ACC, R, OUT>) {
+  constructor({ aggregate, createRow, isUpsert, ttl, state }: GroupAggregateOperatorOptions<IN, ACC, R, OUT>) {
     super();
     this.takesRetractions = aggregate.retract !== undefined;
     this.#aggregate = aggregate;
-    this.#group = new GroupState(aggregate, ttl);
+    this.#group = new GroupState(aggregate, ttl, state);
     this.#changes = new GroupChanges({ createRow, isUpsert, emitsUnchanged: ttl !== undefined });
   }
 
@@ -63,7 +64,7 @@ export function resultOf<ACC, R>(
 }
 
 const HINT =
-  'Give its function a retract(accumulator, row), which takes a row out again. In aggregates(...) all columns but min and max have one.';
+  "Write input: 'changelog'. A function of your own needs retract(accumulator, row); of aggregates(...) all columns but min and max have one.";
 
 /** @throws UserError JOB_DEFINITION for a row that takes another back. */
 export function refuseRetraction(operatorName: string, kind: RowKind, hint: string = HINT): void {

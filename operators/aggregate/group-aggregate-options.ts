@@ -9,6 +9,12 @@ export interface GroupAggregateOptions extends StatefulOperatorOptions {
    * and operators that know a group by its key. Default `changelog`.
    */
   readonly emit?: EmitMode | undefined;
+  /**
+   * What the rows that come are. `insertOnly`: insertions; retractions fail the job. `changelog`: rows that may be taken back
+   * (`-U`, `-D`), so that it is counted how many a key has. Default: `changelog` for a function of one's own that has a
+   * `retract`, else `insertOnly`.
+   */
+  readonly input?: 'insertOnly' | 'changelog' | undefined;
   /** Folds the updates of a key for a while, and emits them as one. Default: every row is answered at once. */
   readonly miniBatch?: MiniBatchOptions | undefined;
   /**
@@ -20,10 +26,9 @@ export interface GroupAggregateOptions extends StatefulOperatorOptions {
    * Counts different values (`countDistinct`) where each value is, spread over all subtasks and in state of its own, instead
    * of in one accumulator of its group: for groups with many of them. The work in front of the shuffle is as with
    * `twoPhase`. Needs `miniBatch` and a function made by `aggregates(...)`. Between two watermarks the columns of a row may
-   * be of different moments. `true`: rows are only added. `'changes'`: they may be taken back too, so that it is counted how
-   * often a value is there, which costs more. Default false.
+   * be of different moments. Default false.
    */
-  readonly splitDistinct?: boolean | 'changes' | undefined;
+  readonly splitDistinct?: boolean | undefined;
   /** How long a group is kept that gets no rows. Default: for ever. */
   readonly ttl?: TtlOptions | undefined;
 }

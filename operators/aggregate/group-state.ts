@@ -15,6 +15,10 @@ export interface GroupStateOptions<ACC> {
    * kept, though there is no group. Default: always.
    */
   readonly isEmpty?: ((accumulator: ACC) => boolean) | undefined;
+  /** What the function keeps besides the accumulator. */
+  readonly open?: ((context: OperatorContext) => void) | undefined;
+  /** The group of the current key is gone. */
+  readonly clear?: (() => void) | undefined;
 }
 
 /**
@@ -24,7 +28,7 @@ export interface GroupStateOptions<ACC> {
 export class GroupState<IN, ACC, OUT> {
   readonly #aggregate: GroupAggregateFunction<IN, ACC, OUT>;
   readonly #ttl: TtlOptions | undefined;
-  readonly #name: string;
+  readonly #options: GroupStateOptions<ACC>;
   readonly #isEmpty: ((accumulator: ACC) => boolean) | undefined;
   #operatorName = '';
   #accumulator: ValueState<ACC> = undefined as never;
@@ -34,19 +38,21 @@ export class GroupState<IN, ACC, OUT> {
   constructor(
     aggregate: GroupAggregateFunction<IN, ACC, OUT>,
     ttl: TtlOptions | undefined,
-    { name = 'accumulator', isEmpty }: GroupStateOptions<ACC> = {},
+    options: GroupStateOptions<ACC> = {},
   ) {
     this.#aggregate = aggregate;
     this.#ttl = ttl;
-    this.#name = name;
-    this.#isEmpty = isEmpty;
+    this.#options = options;
+    this.#isEmpty = options.isEmpty;
   }
 
-  open({ keyedState, operatorName }: OperatorContext): void {
+  open(context: OperatorContext): void {
+    const { keyedState, operatorName } = context;
+    this.#options.open?.(context);
     const options = { ttl: this.#ttl };
     this.#operatorName = operatorName;
     this.#accumulator = keyedState.state(
-      valueState(this.#aggregate.accumulatorSchema, options).toDescriptor(this.#name),
+      valueState(this.#aggregate.accumulatorSchema, options).toDescriptor(this.#options.name ?? 'accumulator'),
     );
     if (this.#aggregate.retract !== undefined)
       this.#rows = keyedState.state(valueState(long(), options).toDescriptor('rows'));
@@ -90,7 +96,8 @@ export class GroupState<IN, ACC, OUT> {
     const held = before === undefined && isEmpty !== undefined ? this.#accumulator.value() : before;
     const left = rows === undefined ? 1 : this.#rowsOf(held) + partial.rows;
     if (left <= 0 && isEmpty === undefined) return held === undefined ? undefined : this.#clear();
-    const after = held === undefined ? partial.accumulator : this.#aggregate.merge!(held, partial.accumulator);
+    const aggregate = this.#aggregate;
+    const after = aggregate.merge!(held === undefined ? aggregate.createAccumulator() : held, partial.accumulator);
     if (left <= 0 && isEmpty!(after)) return this.#clear();
     rows?.update(left);
     this.#accumulator.update(after);
@@ -100,6 +107,7 @@ export class GroupState<IN, ACC, OUT> {
   #clear(): undefined {
     this.#accumulator.clear();
     this.#rows!.clear();
+    this.#options.clear?.();
     return undefined;
   }
 

@@ -5,6 +5,7 @@ import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import { compositeKey } from '../../state/keyed/key-group.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
+import type { DistinctValue } from './aggregate-columns.ts';
 import type { ColumnsAccumulator, CompiledAggregates } from './compile-aggregates.ts';
 import { refuseRetraction } from './group-aggregate-operator.ts';
 import { checkKey } from './local-aggregate-operator.ts';
@@ -19,7 +20,7 @@ export interface LocalSplitOptions<IN> {
   readonly takesRetractions: boolean;
 }
 
-const HINT = "Write splitDistinct: 'changes', so that it is counted how often a value is there.";
+const HINT = "Write input: 'changelog', so that it is counted how often a value is there.";
 
 /** What a batch has of a group: all that is not about different values, and the values with their filters, by set. */
 interface OpenGroup extends PartialGroup<ColumnsAccumulator> {
@@ -134,7 +135,7 @@ interface GroupValues {
 /** With the filters under which it has seen them. */
 class FilteredValues implements GroupValues {
   readonly #compiled: CompiledAggregates;
-  readonly #filtersByValue: Map<Key, number>[];
+  readonly #filtersByValue: Map<DistinctValue, number>[];
 
   constructor(compiled: CompiledAggregates) {
     this.#compiled = compiled;
@@ -169,7 +170,7 @@ class FilteredValues implements GroupValues {
 /** With how often they were added, less how often taken out, by column. */
 class CountedValues implements GroupValues {
   readonly #compiled: CompiledAggregates;
-  readonly #countsByValue: Map<Key, number[]>[];
+  readonly #countsByValue: Map<DistinctValue, number[]>[];
 
   constructor(compiled: CompiledAggregates) {
     this.#compiled = compiled;

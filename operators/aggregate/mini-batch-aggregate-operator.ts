@@ -6,14 +6,13 @@ import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import { type GroupAggregateOperatorOptions, refuseRetraction, resultOf } from './group-aggregate-operator.ts';
 import { GroupChanges, type NO_RESULT } from './group-changes.ts';
-import { GroupState, type GroupStateOptions } from './group-state.ts';
+import { GroupState } from './group-state.ts';
 import type { PartialGroup } from './partial-group.ts';
 
 export interface MiniBatchAggregateOptions<IN, ACC, R, OUT> extends GroupAggregateOperatorOptions<IN, ACC, R, OUT> {
   readonly batch: MiniBatchSettings;
   /** The input are the partial groups of a local phase. */
   readonly takesPartials: boolean;
-  readonly state?: GroupStateOptions<ACC> | undefined;
 }
 
 /** A group that has changed in this batch: its result before, and its accumulator now (undefined when it is gone). */

@@ -1,17 +1,18 @@
-import { UserError } from '../../engine/base/errors.ts';
 import { INSERT } from '../../engine/task/row-kind.ts';
-import { type OperatorContext, StreamOperator } from '../../engine/task/stream-operator.ts';
+import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import type { ValueState } from '../../state/keyed/state.ts';
 import { array } from '../../state/schema/collections.ts';
-import { int, long, string } from '../../state/schema/scalars.ts';
+import { int, long } from '../../state/schema/scalars.ts';
 import { type TtlOptions, valueState } from '../process/state-spec.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
-import type { ColumnsAccumulator, CompiledAggregates, DistinctSet } from './compile-aggregates.ts';
+import type { ColumnsAccumulator, CompiledAggregates } from './compile-aggregates.ts';
+import { keepFilters } from './keep-filters.ts';
 import { laterTimestamp } from './mini-batch-aggregate-operator.ts';
 import type { PartialGroup } from './partial-group.ts';
 import type { SeenValue } from './split-distinct.ts';
+import { changeCounts } from './value-counts.ts';
 
 export interface SeenValuesOptions {
   readonly compiled: CompiledAggregates;
@@ -74,21 +75,8 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
   }
 
   #count({ group, set, counts }: SeenValue, timestampMs: number): void {
-    const { columns } = this.#compiled.sets[set]!;
-    const before = this.#counts.value();
-    const after: number[] = [];
-    let come = 0;
-    let gone = 0;
-    let isThere = false;
-    for (const [at, [, bit]] of columns.entries()) {
-      const was = before === undefined ? 0 : before[at]!;
-      const is = was + counts![at]!;
-      if (was <= 0 && is > 0) come |= 1 << bit;
-      if (was > 0 && is <= 0) gone |= 1 << bit;
-      if (is !== 0) isThere = true;
-      after.push(is);
-    }
-    this.#counts.update(isThere ? after : undefined);
+    const { counts: after, come, gone } = changeCounts(this.#compiled.sets[set]!, this.#counts.value(), counts!);
+    this.#counts.update(after);
     if ((come | gone) === 0) return;
     const accumulator = this.#partialOf(group, timestampMs);
     if (come !== 0) this.#compiled.addFresh(accumulator, set, come, 1);
@@ -125,25 +113,4 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
   override close(): void {
     this.#batch.close();
   }
-}
-
-/**
- * Notes with the state what its bits mean.
- *
- * @throws UserError STATE_INCOMPATIBLE when the restored state has other columns.
- */
-function keepFilters({ operatorState, operatorName }: OperatorContext, sets: readonly DistinctSet[]): void {
-  const layout = JSON.stringify(sets.map(({ columns }) => columns));
-  const state = operatorState.unionListState({ name: 'columns', schema: string() });
-  const other = state.get().find((restored) => restored !== layout);
-  if (other !== undefined) {
-    throw new UserError(
-      'STATE_INCOMPATIBLE',
-      `'${operatorName}': expected state of the columns ${layout}, found state of ${other}`,
-      {
-        hint: 'Keep the countDistinct columns, their filters and their order as they were; or give the aggregate a new uid, so that it begins empty.',
-      },
-    );
-  }
-  state.update([layout]);
 }

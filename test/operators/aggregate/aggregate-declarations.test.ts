@@ -63,14 +63,13 @@ test.each([
     /a function of its own/,
   ],
   [
-    'split values that are taken back, beside extremes',
+    'rows that are taken back, for extremes',
     () =>
       keyed().aggregate(aggregates({ highest: max((row) => row.value) }), {
         uid: 'x',
-        miniBatch,
-        splitDistinct: 'changes',
+        input: 'changelog',
       }),
-    /a min or max column/,
+    /no retract/,
   ],
   ['a latency of nothing', () => keyed().aggregate(total, { uid: 'x', miniBatch: { latency: 0 } }), /positive latency/],
   ['no columns', () => aggregates({}), /no columns/],
@@ -147,14 +146,13 @@ test('a union has a local phase in each of its streams, at its parallelism', () 
 });
 
 test('values that are kept with their group survive being stored, whatever their type', () => {
-  const distinct = aggregates({ values: countDistinct((value: string | number | bigint | boolean) => value) });
+  const distinct = aggregates({ values: countDistinct((value: string | number | boolean) => value) });
   const { accumulatorSchema } = distinct;
   let accumulator = distinct.createAccumulator();
-  for (const value of ['a', 'n1;', '', 1, -0.5, 2n, true, false, 'a', 1])
-    accumulator = distinct.add(accumulator, value);
+  for (const value of ['a', 'n1;', '', 1, -0.5, true, false, 'a', 1]) accumulator = distinct.add(accumulator, value);
   const writer = new ByteWriter();
   accumulatorSchema.encode(writer, accumulator);
   const restored = accumulatorSchema.decode(new ByteReader(writer.buffer.subarray(0, writer.length)));
   expect(restored).toEqual(accumulator);
-  expect(distinct.getResult(restored)).toEqual({ values: 8 });
+  expect(distinct.getResult(restored)).toEqual({ values: 7 });
 });

@@ -129,11 +129,11 @@ const changes = defineProcess({
 });
 
 const SPLIT_PLANS: typeof PLANS = [
-  { name: 'values by themselves', miniBatch, splitDistinct: 'changes' },
+  { name: 'values by themselves', miniBatch, splitDistinct: true },
   {
     name: 'values by themselves, very small batches',
     miniBatch: { latency: '1ms', size: 3 },
-    splitDistinct: 'changes',
+    splitDistinct: true,
   },
 ];
 
@@ -144,7 +144,7 @@ test.each([...PLANS, ...SPLIT_PLANS])(
       bidsOf(env, failureOf(into))
         .process(changes)
         .keyBy((bid) => bid.day)
-        .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', ...plan })
+        .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', input: 'changelog', ...plan })
         .sinkTo(collectSink({ into }), { uid: 'out' });
     });
     expect(byDay(rows.materialized())).toEqual(byDay(expectedOf(LEFT)));
@@ -172,7 +172,7 @@ test.each([...PLANS, ...SPLIT_PLANS])('a group that is empty is gone, and may co
         )
         .process(changes)
         .keyBy((bid) => bid.day)
-        .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', ...plan })
+        .aggregate(aggregates(COLUMNS), (day, row) => ({ day, ...row }), { uid: 'days', input: 'changelog', ...plan })
         .sinkTo(collectSink({ into: rows }), { uid: 'out' });
     },
   });
