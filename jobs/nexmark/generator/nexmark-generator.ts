@@ -13,7 +13,7 @@ import {
 } from './text-tables.ts';
 
 /** Event time of event 0: 2023-11-14T22:13:20Z. */
-export const BASE_TIME_MS = 1_700_000_000_000;
+const BASE_TIME_MS = 1_700_000_000_000;
 /** Events in which one person, three auctions and 46 bids come. */
 const EPOCH_EVENTS = 50;
 const FIRST_ID = 1000;

@@ -6,7 +6,7 @@ import type { NexmarkInput } from '../source/nexmark-input.ts';
 export type EmitMode = 'changelog' | 'upsert';
 
 /** What a query is built with. */
-export interface QueryContext {
+interface QueryContext {
   readonly input: NexmarkInput;
   /** How rows that change come out of queries whose result is updated. */
   readonly emit: EmitMode;
