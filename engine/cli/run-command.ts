@@ -4,6 +4,7 @@ import type { Environment } from '../base/environment.ts';
 import { createNodeEnvironment } from '../base/environment-node.ts';
 import { ExternalError, UserError } from '../base/errors.ts';
 import type { JobCompanion, JobDefinition } from '../graph/job-definition.ts';
+import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import { JobExecution, type JobResult } from '../runtime/job-execution.ts';
 import { HeapPageStore } from '../../state/store/heap-page-store.ts';
 import type { PageStore } from '../../state/store/page-store.ts';
@@ -120,7 +121,7 @@ class JobRun {
     this.#environment.logger.info(`starting ${name}`, {
       checkpoints: options.checkpoints,
       state: options.stateStore,
-      cache: formatBytes(options.cacheBytes),
+      ...memoryText(options.memory),
       workers: options.workers,
     });
     return JobExecution.start({
@@ -136,13 +137,15 @@ class JobRun {
         params,
         checkpoints: options.checkpoints,
         pageStore:
-          options.stateStore === 'heap' ? { kind: 'heap' } : { kind: 'rocksdb', directory: this.#stateDirectory },
+          options.stateStore === 'heap'
+            ? { kind: 'heap' }
+            : { kind: 'rocksdb', directory: this.#stateDirectory, writeBufferBytes: options.memory.writeBufferBytes },
       },
       parallelism: options.parallelism,
       maxParallelism: options.maxParallelism ?? this.#job.options?.maxParallelism,
       checkpointInterval: options.checkpointIntervalMs,
       checkpointTimeout: options.checkpointTimeoutMs,
-      cacheBytes: options.cacheBytes,
+      cacheBytes: options.memory.cacheBytes,
       restart: options.restart,
       fromSavepoint:
         options.fromSavepoint === undefined ? undefined : await openStorage(this.#environment, options.fromSavepoint),
@@ -152,7 +155,8 @@ class JobRun {
 
   async #openPageStore(attempt: number): Promise<PageStore> {
     if (this.#options.stateStore === 'heap') return new HeapPageStore();
-    return new RocksDbPageStore({ path: `${this.#stateDirectory}-${attempt % 2}` });
+    const { writeBufferBytes } = this.#options.memory;
+    return new RocksDbPageStore({ path: `${this.#stateDirectory}-${attempt % 2}`, writeBufferBytes });
   }
 
   get #stateDirectory(): string {
@@ -253,4 +257,15 @@ class JobRun {
     if (this.#options.isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
     else process.stdout.write(`${this.#job.name}: ${result.state}${where}\n`);
   }
+}
+
+/** How memory is split, for the log. */
+function memoryText(plan: MemoryPlan): Record<string, string> {
+  return {
+    memory: formatBytes(plan.totalBytes),
+    cache: formatBytes(plan.cacheBytes),
+    'while checkpoints are written': formatBytes(plan.snapshotBytes),
+    store: formatBytes(plan.storeBytes),
+    'the rest': formatBytes(plan.processBytes),
+  };
 }

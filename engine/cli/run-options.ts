@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import type { JobDefinition } from '../graph/job-definition.ts';
 import type { RestartStrategyOptions } from '../graph/job-options.ts';
+import { type MemoryPlan, planMemory, planOfCache } from '../runtime/memory-plan.ts';
 import { type Duration, durationMs } from '../time/duration.ts';
 import { parseByteSize } from './byte-size.ts';
 import { addParamOptions, parseParams, variableName } from './job-params.ts';
@@ -20,7 +21,7 @@ export interface RunOptions {
   readonly checkpoints: string;
   readonly dataDirectory: string;
   readonly stateStore: 'rocksdb' | 'heap';
-  readonly cacheBytes: number;
+  readonly memory: MemoryPlan;
   readonly fromSavepoint: string | undefined;
   readonly allowNonRestoredState: boolean;
   readonly restart: RestartStrategyOptions;
@@ -51,7 +52,8 @@ const OPTIONS = {
   ],
   data: ['--data <folder>', 'folder for local data', '.tidemark'],
   state: ['--state <store>', 'working store of keyed state: rocksdb (larger than memory) or heap', 'rocksdb'],
-  cache: ['--cache <size>', 'memory for the page caches of keyed state', '256MB'],
+  memory: ['--memory <size>', 'memory of the whole process; its page caches get what is left of it', undefined],
+  cache: ['--cache <size>', 'memory for the page caches of keyed state, where --memory is not given', '256MB'],
   fromSavepoint: ['--from-savepoint <url>', 'start from this savepoint, when the job has no checkpoint yet', undefined],
   restart: [
     '--restart <strategy>',
@@ -98,17 +100,18 @@ export function parseRunOptions(
     (values[name] as string | undefined) ?? variables[variableName(name)] ?? jobDefault(job, name) ?? OPTIONS[name][2];
   const data = resolve(text('data')!);
   const parallelism = positiveInteger(text('parallelism')!, '--parallelism');
+  const workers = workersOf(text('workers'), parallelism);
   return {
     parallelism,
     maxParallelism:
       text('maxParallelism') === undefined ? undefined : positiveInteger(text('maxParallelism')!, '--max-parallelism'),
-    workers: workersOf(text('workers'), parallelism),
+    workers,
     checkpointIntervalMs: duration(text('checkpointInterval')!, '--checkpoint-interval'),
     checkpointTimeoutMs: duration(text('checkpointTimeout')!, '--checkpoint-timeout'),
     checkpoints: text('checkpoints') ?? `${data}/checkpoints`,
     dataDirectory: data,
     stateStore: choice(text('state')!, ['rocksdb', 'heap'], '--state'),
-    cacheBytes: parseByteSize(text('cache')!, '--cache'),
+    memory: memoryOf(text('memory'), text('cache')!, Math.max(1, workers)),
     fromSavepoint: text('fromSavepoint'),
     allowNonRestoredState: values['allowNonRestoredState'] === true,
     restart: restartOf(job, text('restart')!),
@@ -151,6 +154,11 @@ function workersOf(text: string | undefined, parallelism: number): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value;
   throw new UserError('CONFIGURATION', `--workers: expected an integer from 0, found '${text}'`);
+}
+
+function memoryOf(memory: string | undefined, cache: string, threads: number): MemoryPlan {
+  if (memory === undefined) return planOfCache(parseByteSize(cache, '--cache'), threads);
+  return planMemory(parseByteSize(memory, '--memory'), threads);
 }
 
 function positiveInteger(text: string, flag: string): number {

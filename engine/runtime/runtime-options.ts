@@ -61,7 +61,14 @@ export interface WorkerOptions {
 }
 
 /** Each worker gets a folder of its own: `<directory>-<attempt modulo 2>-worker-<index>`. */
-export type WorkerPageStore = { readonly kind: 'heap' } | { readonly kind: 'rocksdb'; readonly directory: string };
+export type WorkerPageStore =
+  | { readonly kind: 'heap' }
+  | {
+      readonly kind: 'rocksdb';
+      readonly directory: string;
+      /** See `RocksDbPageStoreOptions`. */
+      readonly writeBufferBytes?: number | undefined;
+    };
 
 export const CACHE_BYTES_DEFAULT: number = 256 * 1024 * 1024;
 export const DECODED_CACHE_SHARE_DEFAULT = 0.25;

@@ -188,5 +188,6 @@ function differenceOf(expected: string, found: string): string {
 /** Another folder than that of the attempt before, which may still be closing. */
 function openPageStore({ pageStore, workerIndex, attempt }: WorkerStart): PageStore {
   if (pageStore.kind === 'heap') return new HeapPageStore();
-  return new RocksDbPageStore({ path: `${pageStore.directory}-${attempt % 2}-worker-${workerIndex}` });
+  const { directory, writeBufferBytes } = pageStore;
+  return new RocksDbPageStore({ path: `${directory}-${attempt % 2}-worker-${workerIndex}`, writeBufferBytes });
 }

@@ -1,7 +1,7 @@
 import type { PageStore, PageWrite } from '../store/page-store.ts';
 
 /** Bytes of spilled pages on their way to the store at most; then records wait for it. */
-const IN_FLIGHT_BYTES_MAX = 32 << 20;
+const IN_FLIGHT_BYTES_MAX = 8 << 20;
 
 /** What is on its way to the store. Nobody waits for a write unless too many are under way. */
 export class SpillQueue {

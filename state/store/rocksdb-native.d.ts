@@ -26,6 +26,7 @@ declare module 'rocksdb-native' {
     readonly maxBackgroundJobs?: number;
     readonly tableBlockSize?: number;
     readonly optimizeFiltersForMemory?: boolean;
+    readonly optimizeFiltersForHits?: boolean;
     readonly avoidFlushDuringShutdown?: boolean;
   }
 

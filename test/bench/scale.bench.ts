@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { planOfCache } from '../../engine/runtime/memory-plan.ts';
 import type { ScaleOptions } from './scale/options.ts';
 
 const setting = (name: string, fallback: string | number): string =>
@@ -25,11 +26,13 @@ const folder = mkdtempSync(join(setting('FOLDER', tmpdir()), 'tidemark-scale-'))
 const stateMb = Number(setting('STATE_MB', isTest ? 1 : 100));
 const textLength = Number(setting('TEXT', 400));
 const cacheBytes = Number(setting('CACHE_MB', Math.max(16, Math.floor(stateMb / 50)))) * MB;
+const { totalBytes, writeBufferBytes } = planOfCache(cacheBytes, 1);
 const options: ScaleOptions = {
   folder,
   keyCount: Math.ceil((stateMb * MB) / (textLength + PAGE_BYTES)),
   textLength,
   cacheBytes,
+  writeBufferBytes,
   checkpointInterval: setting('CHECKPOINTS', isTest ? '100ms' : '5s'),
   steadySeconds: Number(setting('SECONDS', isTest ? 0.2 : 10)),
   hotShare: Number(setting('HOT', 0.5)),
@@ -38,7 +41,13 @@ const options: ScaleOptions = {
 };
 
 try {
-  print({ phase: 'options', stateMb, keyCount: options.keyCount, cacheMb: cacheBytes / MB });
+  print({
+    phase: 'options',
+    stateMb,
+    keyCount: options.keyCount,
+    cacheMb: cacheBytes / MB,
+    budgetMb: Math.round(totalBytes / MB),
+  });
   const rate = await run(options, true);
   await run({ ...options, fullRate: rate, startedAtMs: Date.now() }, false);
 } finally {

@@ -6,6 +6,8 @@ export interface ScaleOptions {
   /** Characters of text in each key's state. */
   readonly textLength: number;
   readonly cacheBytes: number;
+  /** See `MemoryPlan`. */
+  readonly writeBufferBytes: number;
   readonly checkpointInterval: string;
   readonly steadySeconds: number;
   /** Part of the records, of 1, that go to a fiftieth of the keys; the others to any. */

@@ -18,7 +18,7 @@ import type { ScaleOptions } from './options.ts';
 import { Probe, rounded } from './probe.ts';
 
 const options = JSON.parse(process.argv[2]!) as ScaleOptions;
-const { folder, keyCount, textLength, cacheBytes, fullRate } = options;
+const { folder, keyCount, textLength, cacheBytes, writeBufferBytes, fullRate } = options;
 const FIRST_MS = 1_700_000_000_000;
 const DAY_MS = 24 * 3_600_000;
 const HOT_KEYS = Math.max(1, Math.floor(keyCount / 50));
@@ -91,7 +91,8 @@ const execution = JobExecution.start({
     return env.streamGraph();
   },
   checkpointStorage: await openStorage(environment, join(folder, 'checkpoints')),
-  openPageStore: () => Promise.resolve(new RocksDbPageStore({ path: join(folder, `state-${process.pid}`) })),
+  openPageStore: () =>
+    Promise.resolve(new RocksDbPageStore({ path: join(folder, `state-${process.pid}`), writeBufferBytes })),
   checkpointInterval: options.checkpointInterval,
   cacheBytes,
   restart: { kind: 'none' },
@@ -146,11 +147,13 @@ if (fullRate === 0) {
   let fromRecords = probe.records;
   let fromMs = performance.now();
   let fullSpeedMs = 0;
+  const rates: number[] = [];
   const giveUpMs = performance.now() + 300_000;
   await until(() => {
     const nowMs = performance.now();
     if (nowMs - fromMs < 1000) return false;
     const rate = ((probe.records - fromRecords) * 1000) / (nowMs - fromMs);
+    rates.push(Math.round(rate));
     if (rate >= 0.9 * fullRate) fullSpeedMs = fromMs - startedAt;
     fromRecords = probe.records;
     fromMs = nowMs;
@@ -160,6 +163,7 @@ if (fullRate === 0) {
   print('restore', {
     firstOutputMs: Math.round(firstOutputMs),
     fullSpeedMs: Math.round(fullSpeedMs),
+    recordsPerSecond: rates,
     stallMs,
     stallCpuMs,
     peakRssMb,

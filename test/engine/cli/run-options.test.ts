@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { UserError } from '../../../engine/base/errors.ts';
 import { createRunCommand, parseRunOptions, type RunOptions } from '../../../engine/cli/run-options.ts';
+import { planOfCache } from '../../../engine/runtime/memory-plan.ts';
 import type { JobDefinition } from '../../../engine/graph/job-definition.ts';
 import { defineJob } from '../../../operators/define-job.ts';
 
@@ -31,7 +32,7 @@ test('without options a job runs alone, with a checkpoint every 10 s into the da
     checkpoints: resolve('.tidemark/checkpoints'),
     dataDirectory: resolve('.tidemark'),
     stateStore: 'rocksdb',
-    cacheBytes: 256 * 1024 * 1024,
+    memory: planOfCache(256 * 1024 * 1024, 1),
     fromSavepoint: undefined,
     allowNonRestoredState: false,
     restart: { kind: 'exponential-delay' },
@@ -89,7 +90,7 @@ test('flags win over environment variables', () => {
   );
   expect(options).toMatchObject({
     parallelism: 2,
-    cacheBytes: 1024 ** 3,
+    memory: planOfCache(1024 ** 3, 2),
     checkpoints: 's3://bucket/chk',
     dataDirectory: '/data',
     isJson: true,
