@@ -7,7 +7,7 @@ export interface ColumnOptions<T> {
   readonly where?: ((row: T) => boolean) | undefined;
 }
 
-export type ColumnKind = 'count' | 'sum' | 'avg' | 'min' | 'max' | 'countDistinct';
+type ColumnKind = 'count' | 'sum' | 'avg' | 'min' | 'max' | 'countDistinct';
 
 /** One column of `aggregates(...)`. */
 export interface AggregateColumn<T, R> extends ColumnOptions<T> {

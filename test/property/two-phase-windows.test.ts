@@ -248,7 +248,7 @@ for (const backend of TEST_BACKENDS) {
           await both.close();
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
     expect(partials).toBeGreaterThan(0);
   });
