@@ -28,9 +28,19 @@ const KILLS = 5;
 /** Replays one run: `TIDEMARK_TEST_SEED=n npx vitest run test/integration/attribution`. */
 const seed = Number(process.env['TIDEMARK_TEST_SEED'] ?? Math.floor(performance.timeOrigin) % 1_000_000);
 
-test('the lake, the warehouse and the feed equal the truth after kill -9 at random moments', async () => {
+const TIMEOUT_MS = 240_000;
+
+test(
+  'the lake, the warehouse and the feed equal the truth after kill -9 at random moments',
+  () => expectTruthAfterKills(0),
+  TIMEOUT_MS,
+);
+
+test('the same on two worker threads', () => expectTruthAfterKills(2), TIMEOUT_MS);
+
+async function expectTruthAfterKills(workers: number): Promise<void> {
   const { kafka, s3, postgres } = await sharedServices('kafka', 's3', 'postgres');
-  process.stdout.write(`exactly-once: seed ${seed}; again with TIDEMARK_TEST_SEED=${seed}\n`);
+  process.stdout.write(`exactly-once: ${workers} workers, seed ${seed}; again with TIDEMARK_TEST_SEED=${seed}\n`);
   const environment = createNodeEnvironment();
   const random = new SeededRandom(seed);
   const prefix = uniqueName('exactly_once');
@@ -48,6 +58,7 @@ test('the lake, the warehouse and the feed equal the truth after kill -9 at rand
     ...['--rate', String(RATE), '--lake', `s3://${s3.bucket}/${prefix}/lake`],
     ...['--checkpoints', `s3://${s3.bucket}/${prefix}/checkpoints`, '--data', folder, '--checkpoint-interval', '500ms'],
     ...['--warehouse', await createDatabase(postgres, prefix)],
+    ...['--workers', String(workers), '--parallelism', String(Math.max(1, workers))],
   ];
   const variables = {
     AWS_ENDPOINT_URL: s3.endpoint,
@@ -111,7 +122,7 @@ test('the lake, the warehouse and the feed equal the truth after kill -9 at rand
     creditRows(truth),
   );
   rmSync(folder, { recursive: true, force: true });
-}, 240_000);
+}
 
 async function createDatabase(address: PostgresAddress, name: string): Promise<string> {
   const client = new pg.Client({ ...address });
