@@ -57,6 +57,9 @@ export class PageCache {
   /** Pages that wait for a look-up in these files, and key groups of which all is needed: a page of them has parts. */
   #lookUps: Page[] = [];
   #wantedGroups: number[] = [];
+  /** What holds pages by themselves while they are decoded. */
+  eventTimes: TimeIndex | undefined = undefined;
+  processingTimes: TimeIndex | undefined = undefined;
   readonly #codec: PageCodec;
   readonly #areas: StoreAreas;
   readonly #store: PageStore;
@@ -86,6 +89,7 @@ export class PageCache {
   readonly #victims: Page[] = [];
   #hashes: Int32Array = new Int32Array(1024);
   #candidates: Int32Array = new Int32Array(1024);
+  #places: Int32Array = new Int32Array(1024);
   readonly #onSpill: OnSpill = (batch, bytes) => this.#spills.write(batch, bytes);
 
   constructor(options: PageCacheOptions) {
@@ -209,25 +213,29 @@ export class PageCache {
   }
 
   /**
-   * Sorts the keys of active timers by how their pages are reached: those that are encoded and not decoded are left out,
-   * the keys of all others are appended to `keys`.
+   * Sorts the active timers by how their pages are reached: what the index holds itself and what is encoded and not decoded
+   * is left out, the keys of all others are appended to `keys`.
    */
   lookAhead(index: TimeIndex, count: number, keys: Key[]): void {
     const { encoded } = this;
     this.#reserve(count);
     const hashes = this.#hashes;
     const candidates = this.#candidates;
+    const places = this.#places;
+    let encodedCount = 0;
     for (let i = 0; i < count; i++) {
       index.showActive(i);
-      hashes[i] = hashOfBytes(index.keyBuffer, index.keyOffset, index.keyLength);
+      if (index.page !== undefined) continue;
+      places[encodedCount] = i;
+      hashes[encodedCount++] = hashOfBytes(index.keyBuffer, index.keyOffset, index.keyLength);
     }
-    encoded.touchIndex(hashes, count);
-    for (let i = 0; i < count; i++) candidates[i] = encoded.candidate(hashes[i]!);
-    encoded.touchEntries(candidates, count);
-    for (let i = 0; i < count; i++) {
+    encoded.touchIndex(hashes, encodedCount);
+    for (let i = 0; i < encodedCount; i++) candidates[i] = encoded.candidate(hashes[i]!);
+    encoded.touchEntries(candidates, encodedCount);
+    for (let i = 0; i < encodedCount; i++) {
       const ref = candidates[i]!;
       if (ref !== 0 && !encoded.isDecoded(ref)) continue;
-      index.showActive(i);
+      index.showActive(places[i]!);
       keys.push(readKey(index.keyBuffer, index.keyOffset, index.keyLength));
     }
   }
@@ -242,6 +250,14 @@ export class PageCache {
       if (page.isStored !== wasStored) this.storedCount += wasStored ? -1 : 1;
     }
     this.passing.close();
+  }
+
+  /** Lets a decoded page go that has become empty, if others need its place. */
+  dropEmpty(page: Page): void {
+    if (page.isGone || !page.isEmpty || !this.decoded.isFull) return;
+    const isKnownElsewhere = page.isStored || page.isInCheckpoint || page.encodedEpoch !== 0;
+    if (isKnownElsewhere || this.encoded.mayBeSpilled(page.hash)) this.#write(page, false);
+    this.decoded.drop(page);
   }
 
   /** Encodes every dirty decoded page, so that the encoded tier and the store hold everything. */
@@ -377,7 +393,10 @@ export class PageCache {
     if (victims.length > 0) {
       this.#touch(victims);
       for (const page of victims) {
-        if (page.isDirty) this.#write(page, false);
+        const { eventTimers, processingTimers } = page;
+        if (eventTimers.isNear) this.eventTimes!.add(eventTimers.indexedAtMs, page.key);
+        if (processingTimers.isNear) this.processingTimes!.add(processingTimers.indexedAtMs, page.key);
+        if (page.isDirty && !page.isGone) this.#write(page, false);
         page.reset();
         if (this.#freePages.length < FREE_PAGES_MAX) this.#freePages.push(page);
       }
@@ -399,6 +418,7 @@ export class PageCache {
     if (count <= this.#hashes.length) return;
     this.#hashes = new Int32Array(count * 2);
     this.#candidates = new Int32Array(count * 2);
+    this.#places = new Int32Array(count * 2);
   }
 
   /** Takes the pages of `keys` into the decoded tier, some of them still empty: `#fillFaulted` must follow. */

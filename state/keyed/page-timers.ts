@@ -21,6 +21,8 @@ export class PageTimers {
    * page is firing, so that nothing is added to the index meanwhile.
    */
   indexedAtMs: number = Infinity;
+  /** The time index holds the page itself, not its key. */
+  isNear = false;
 
   get count(): number {
     return this.#count;
@@ -34,6 +36,7 @@ export class PageTimers {
   clear(): void {
     this.#count = 0;
     this.indexedAtMs = Infinity;
+    this.isNear = false;
   }
 
   /** False when the same timer is registered already. */

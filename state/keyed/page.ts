@@ -35,6 +35,9 @@ export class Page {
   encodedEpoch = 0;
   /** Value of `pin` when it was queued. */
   queuedPin = 0;
+  isInMainQueue = false;
+  /** It left the decoded tier, but not its queue. */
+  isGone = false;
 
   constructor(slots: unknown[]) {
     this.slots = slots;
@@ -68,6 +71,8 @@ export class Page {
     this.eventExpiryAtMs = Infinity;
     this.processingExpiryAtMs = Infinity;
     this.isDirty = false;
+    this.isInMainQueue = false;
+    this.isGone = false;
     this.isStored = false;
     this.hasLarge = false;
     this.isInCheckpoint = false;

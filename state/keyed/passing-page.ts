@@ -52,6 +52,11 @@ export class PassingPage {
     return page;
   }
 
+  /** Whether this is it. */
+  is(page: Page): boolean {
+    return page === this.#page;
+  }
+
   /** Whether it is the page of this key. */
   isOf(hash: number, key: Key): boolean {
     return this.#isOpen && this.#page!.hash === hash && this.keyOf(this.#page!) === key;

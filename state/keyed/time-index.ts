@@ -1,8 +1,11 @@
 import type { PageStore, PageWrite } from '../store/page-store.ts';
+import { ActiveTimes } from './active-times.ts';
 import { type KeyImage, readKey } from './key-image.ts';
 import type { Key } from './key.ts';
+import { NearTimes } from './near-times.ts';
+import type { Page } from './page.ts';
 import type { StoreAreas } from './store-areas.ts';
-import { CHUNK_BYTES_MAX, TIME_ENTRY_HEADER_BYTES, TimeBucket, TimeChunk } from './time-bucket.ts';
+import { TIME_ENTRY_HEADER_BYTES, TimeBucket, TimeChunk } from './time-bucket.ts';
 import { TimeHeap } from './time-heap.ts';
 
 /** Widths of buckets by level: 2^10 ms (1 s), 2^16 (65 s), 2^22 (70 min), … 2^52. A bucket has 64 of the level below. */
@@ -10,13 +13,12 @@ const LEVELS = 8;
 const WIDTHS: readonly number[] = Array.from({ length: LEVELS + 1 }, (_, level) => 2 ** (10 + 6 * level));
 /** Spilled chunks brought back at once. */
 const LOAD_CHUNKS = 16;
-const TWO_POW_32 = 0x1_0000_0000;
 
 /**
  * Which keys to look at when: entries (timestamp, key) in buckets of growing width, as bytes outside of the heap. Adding is
  * an append. As time nears, a wide bucket is dealt out to narrower ones, a little at a time; the narrowest is sorted. What
  * is added for a time already drained waits in a small heap, so that entries come out in timestamp order whatever is added
- * meanwhile. Far buckets can be spilled to the store.
+ * meanwhile. Far buckets can be spilled to the store. Decoded pages that are due soon are held by themselves: see `NearTimes`.
  *
  * It only finds pages; whether anything is due there, the page itself says. Entries are never removed.
  */
@@ -25,17 +27,16 @@ export class TimeIndex {
   readonly #number: number;
   /** By level: bucket number -> bucket. */
   readonly #levels: Map<number, TimeBucket>[] = Array.from({ length: LEVELS }, () => new Map<number, TimeBucket>());
+  readonly #near: NearTimes = new NearTimes(WIDTHS[0]!);
   readonly #late: TimeHeap = new TimeHeap();
+  readonly #active: ActiveTimes = new ActiveTimes();
   /** Entries below it are active or late, all others in buckets. */
   #drainedUntilMs = -Infinity;
+  #beginMs = -Infinity;
   /** The bucket used last and the times it is for: neighbours in time mostly come together. */
   #lastBucket: TimeBucket | undefined = undefined;
   #lastStartMs = 0;
   #lastEndMs = 0;
-  #active: readonly TimeChunk[] = [];
-  #activeTimes: Float64Array = new Float64Array(0);
-  #activeOffsets: Uint32Array = new Uint32Array(0);
-  #activePosition = 0;
   #count = 0;
   #bytes = 0;
   #nextBucketId = 0;
@@ -45,8 +46,9 @@ export class TimeIndex {
   readonly #onGrow: (bytes: number) => void = (bytes) => {
     this.#bytes += bytes;
   };
-  /** What `next` took: its time, and where its key's bytes are, or the key itself when it came late. */
+  /** What `next` took: its time, and the page, the key itself when it came late, or where its key's bytes are. */
   timestampMs = 0;
+  page: Page | undefined = undefined;
   lateKey: Key | undefined = undefined;
   keyBuffer: Buffer = Buffer.alloc(0);
   keyOffset = 0;
@@ -84,11 +86,22 @@ export class TimeIndex {
     this.addBytes(timestampMs, this.#image.buffer, 0, this.#image.length);
   }
 
+  /**
+   * Adds a decoded page to look at, unless that is far off: then false, and it is to be added by its key. If it leaves the
+   * decoded tier before, it is to be added by its key as well.
+   */
+  addPage(timestampMs: number, page: Page): boolean {
+    if (this.#drainedUntilMs === -Infinity) this.#begin(timestampMs);
+    if (timestampMs < this.#drainedUntilMs) return false;
+    if (!this.#near.add(timestampMs, page, Math.max(this.#drainedUntilMs, this.#beginMs))) return false;
+    this.#count++;
+    return true;
+  }
+
   /** The same for the bytes of a key. */
   addBytes(timestampMs: number, buffer: Buffer, offset: number, length: number): void {
     this.#count++;
-    // An hour of disorder goes to buckets, what is older to the heap.
-    if (this.#drainedUntilMs === -Infinity) this.#drainedUntilMs = startOf(timestampMs - 3_600_000, 0);
+    if (this.#drainedUntilMs === -Infinity) this.#begin(timestampMs);
     if (timestampMs < this.#drainedUntilMs) this.#late.push(timestampMs, readKey(buffer, offset, length));
     else this.#append(this.#bucketOf(timestampMs), timestampMs, buffer, offset, length);
   }
@@ -96,10 +109,12 @@ export class TimeIndex {
   /** Timestamp of the first entry; undefined when there is none. */
   firstMs(): number | undefined {
     if (this.#count === 0) return undefined;
-    let first = this.#late.firstMs;
-    if (this.#activePosition < this.#activeTimes.length)
-      first = Math.min(first, this.#activeTimes[this.#activePosition]!);
-    if (first !== Infinity) return first;
+    const first = Math.min(this.#late.firstMs, this.#active.firstMs);
+    return first === Infinity ? this.#firstBucketMs() : first;
+  }
+
+  #firstBucketMs(): number {
+    let first = this.#near.firstMs;
     for (const level of this.#levels) {
       for (const bucket of level.values()) first = Math.min(first, bucket.firstMs);
     }
@@ -125,21 +140,19 @@ export class TimeIndex {
 
   /** Number of active entries due by `limitMs`, counted up to `countMax`. */
   activeDue(limitMs: number, countMax: number): number {
-    const times = this.#activeTimes;
-    const from = this.#activePosition;
-    let to = from;
-    while (to < times.length && to - from < countMax && times[to]! <= limitMs) to++;
-    return to - from;
+    return this.#active.due(limitMs, countMax);
   }
 
-  /** Shows the i-th active entry in `keyBuffer`, `keyOffset`, `keyLength`. */
+  /** Shows the i-th active entry in `page`, or, when that is undefined, in `keyBuffer`, `keyOffset`, `keyLength`. */
   showActive(i: number): void {
-    const place = this.#activeOffsets[this.#activePosition + i]!;
-    const { buffer } = this.#active[Math.floor(place / CHUNK_BYTES_MAX)]!;
-    const at = place % CHUNK_BYTES_MAX;
-    this.keyBuffer = buffer;
-    this.keyOffset = at + TIME_ENTRY_HEADER_BYTES;
-    this.keyLength = buffer[at + 8]! | (buffer[at + 9]! << 8);
+    const active = this.#active;
+    active.show(i);
+    this.timestampMs = active.timeAt(i);
+    this.page = active.page;
+    if (active.page !== undefined) return;
+    this.keyBuffer = active.keyBuffer;
+    this.keyOffset = active.keyOffset;
+    this.keyLength = active.keyLength;
   }
 
   /** Appends keys of late entries due by `limitMs` to `keys`, in no order, until it has `countMax`. */
@@ -149,26 +162,25 @@ export class TimeIndex {
 
   /** Takes the first entry due by `limitMs`; false when nothing that is ready is due. */
   next(limitMs: number): boolean {
-    const position = this.#activePosition;
-    const activeMs = position < this.#activeTimes.length ? this.#activeTimes[position]! : Infinity;
+    const activeMs = this.#active.firstMs;
     const lateMs = this.#late.firstMs;
     if (lateMs < activeMs) {
       if (lateMs > limitMs) return false;
       this.timestampMs = lateMs;
+      this.page = undefined;
       this.lateKey = this.#late.shift();
     } else {
       if (activeMs > limitMs) return false;
-      this.timestampMs = activeMs;
       this.lateKey = undefined;
       this.showActive(0);
-      this.#activePosition = position + 1;
-      if (this.#activePosition === this.#activeTimes.length) this.#dropActive();
+      this.#active.moveOn();
+      if (this.#active.isEmpty) this.#dropActive();
     }
     this.#count--;
     return true;
   }
 
-  /** The key of the entry that `next` took. */
+  /** The key of the entry that `next` took, which is no page. */
   takenKey(): Key {
     return this.lateKey ?? readKey(this.keyBuffer, this.keyOffset, this.keyLength);
   }
@@ -221,29 +233,36 @@ export class TimeIndex {
 
   /** Makes the first bucket active when nothing is and it may hold something due. */
   #advance(limitMs: number): void {
-    while (this.#activePosition >= this.#activeTimes.length && this.#wanted === undefined) {
+    while (this.#active.isEmpty && this.#wanted === undefined) {
       const level = this.#firstLevel();
       if (level < 0) return;
       const buckets = this.#levels[level]!;
-      const number = firstNumber(buckets);
-      const bucket = buckets.get(number)!;
+      const number = level === 0 ? this.#firstNarrow() : firstNumber(buckets);
+      const bucket = buckets.get(number);
       const start = number * WIDTHS[level]!;
-      if (level === 0 ? bucket.firstMs > limitMs : start > limitMs) return;
-      if (bucket.hasSpilled) {
+      const near = level === 0 ? this.#near.bucket(number) : undefined;
+      if (level === 0 ? Math.min(bucket?.firstMs ?? Infinity, near?.firstMs ?? Infinity) > limitMs : start > limitMs)
+        return;
+      if (bucket?.hasSpilled === true) {
         this.#wanted = { level, number, bucket };
         return;
       }
       buckets.delete(number);
       this.#forgetLast();
       if (level === 0) {
-        this.#activate(bucket, start);
+        this.#active.activate(bucket?.chunks ?? [], this.#near.take(number), start);
         this.#drainedUntilMs = start + WIDTHS[0]!;
         this.#dealAhead();
       } else {
         this.#drainedUntilMs = Math.max(this.#drainedUntilMs, start);
-        for (const chunk of bucket.chunks) this.#deal(chunk, level - 1);
+        for (const chunk of bucket!.chunks) this.#deal(chunk, level - 1);
       }
     }
+  }
+
+  /** Number of the first narrow bucket, of bytes or of pages. */
+  #firstNarrow(): number {
+    return Math.min(firstNumber(this.#levels[0]!), this.#near.firstNumber);
   }
 
   /** The level of the bucket that starts first, of equal starts the widest; -1: there is none. */
@@ -252,8 +271,9 @@ export class TimeIndex {
     let firstStart = Infinity;
     for (let level = LEVELS - 1; level >= 0; level--) {
       const buckets = this.#levels[level]!;
-      if (buckets.size === 0) continue;
-      const start = firstNumber(buckets) * WIDTHS[level]!;
+      const number = level === 0 ? this.#firstNarrow() : firstNumber(buckets);
+      if (number === Infinity) continue;
+      const start = number * WIDTHS[level]!;
       if (start < firstStart) {
         first = level;
         firstStart = start;
@@ -279,42 +299,16 @@ export class TimeIndex {
     }
   }
 
-  #activate(bucket: TimeBucket, startMs: number): void {
-    let count = 0;
-    for (const { buffer, used } of bucket.chunks) {
-      for (let at = 0; at < used; count++) at += TIME_ENTRY_HEADER_BYTES + buffer.readUInt16LE(at + 8);
-    }
-    // Time above, place below in one exact number: the sort runs without a comparison function, and keeps the order of equals.
-    const order = new Float64Array(count);
-    const offsets = new Uint32Array(count);
-    let n = 0;
-    bucket.chunks.forEach(({ view, used }, number) => {
-      for (let at = 0; at < used;) {
-        order[n] = (view.getFloat64(at, true) - startMs) * TWO_POW_32 + n;
-        offsets[n] = number * CHUNK_BYTES_MAX + at;
-        n++;
-        at += TIME_ENTRY_HEADER_BYTES + view.getUint16(at + 8, true);
-      }
-    });
-    order.sort();
-    const sorted = new Uint32Array(count);
-    for (let i = 0; i < count; i++) {
-      const relativeMs = Math.floor(order[i]! / TWO_POW_32);
-      sorted[i] = offsets[order[i]! - relativeMs * TWO_POW_32]!;
-      order[i] = startMs + relativeMs;
-    }
-    this.#active = bucket.chunks;
-    this.#activeTimes = order;
-    this.#activeOffsets = sorted;
-    this.#activePosition = 0;
+  #dropActive(): void {
+    const { bytes, pages } = this.#active.drop();
+    this.#bytes -= bytes;
+    if (pages !== undefined) this.#near.recycle(pages);
   }
 
-  #dropActive(): void {
-    for (const chunk of this.#active) this.#bytes -= chunk.buffer.length;
-    this.#active = [];
-    this.#activeTimes = new Float64Array(0);
-    this.#activeOffsets = new Uint32Array(0);
-    this.#activePosition = 0;
+  /** The first entry fixes where time begins: an hour of disorder goes to buckets, what is older to the heap. */
+  #begin(timestampMs: number): void {
+    this.#beginMs = timestampMs;
+    this.#drainedUntilMs = startOf(timestampMs - 3_600_000, 0);
   }
 
   /** Deals the entries of a chunk to buckets of `level`. */

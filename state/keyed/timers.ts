@@ -29,6 +29,8 @@ export class Timers {
     this.#cursor = options.cursor;
     this.#isEventTime = options.isEventTime;
     this.index = new TimeIndex(options.cache.encoded.image, options.isEventTime ? 0 : 1);
+    if (options.isEventTime) options.cache.eventTimes = this.index;
+    else options.cache.processingTimes = this.index;
   }
 
   register(namespace: Namespace, timestampMs: number): void {
@@ -40,10 +42,7 @@ export class Timers {
     if (!timers.add(namespace, timestampMs)) return;
     this.count++;
     page.isDirty = true;
-    if (timestampMs < timers.indexedAtMs) {
-      timers.indexedAtMs = timestampMs;
-      this.index.add(timestampMs, this.#cache.passing.keyOf(page));
-    }
+    if (timestampMs < timers.indexedAtMs) this.#hold(page, timers, timestampMs);
   }
 
   delete(namespace: Namespace, timestampMs: number): void {
@@ -73,6 +72,15 @@ export class Timers {
     }
   }
 
+  /** Lets the time index hold a page at a time. */
+  #hold(page: Page, timers: PageTimers, timestampMs: number): void {
+    timers.indexedAtMs = timestampMs;
+    const { decoded, passing } = this.#cache;
+    const isToStay = page.isInMainQueue || !decoded.isFull;
+    timers.isNear = isToStay && !passing.is(page) && this.index.addPage(timestampMs, page);
+    if (!timers.isNear) this.index.add(timestampMs, passing.keyOf(page));
+  }
+
   /** Chooses the entries of the next run and makes those of their pages resident that are not simply encoded. */
   #prepareRun(limitMs: number): undefined | Promise<unknown> {
     const countMax = Math.min(RUN_KEYS_MAX, this.#cache.decoded.pagesMax);
@@ -88,22 +96,39 @@ export class Timers {
   /** Fires what the run's entries have; returns the number of timers fired, or of keys looked at in vain. */
   #fireRun(limitMs: number, countMax: number, onTimer: OnTimer): number {
     const { index } = this;
-    const cache = this.#cache;
     let work = 0;
     for (let n = this.#runCount; n > 0 && work < countMax && index.next(limitMs); n--) {
-      const { timestampMs } = index;
-      const passing =
-        index.lateKey === undefined ? cache.passing.open(index.keyBuffer, index.keyOffset, index.keyLength) : undefined;
-      const page = passing ?? cache.pageOf(index.takenKey());
-      const timers = this.#isEventTime ? page.eventTimers : page.processingTimers;
-      // Else held elsewhere by now: an earlier timer was registered since, or the page is gone.
-      const fired = timers.indexedAtMs === timestampMs ? this.#firePage(page, timers, timestampMs, onTimer) : 0;
-      if (passing !== undefined) cache.closePassing();
+      const fired = index.page === undefined ? this.#fireByKey(onTimer) : this.#fireNear(index.page, onTimer);
       work += Math.max(1, fired);
     }
     this.#cursor.page = NO_PAGE;
-    cache.shrinkEncoded();
+    this.#cache.shrinkEncoded();
     return work;
+  }
+
+  /** Fires what a page has that the index held; nothing when it belongs to another key by now. */
+  #fireNear(page: Page, onTimer: OnTimer): number {
+    const timers = this.#isEventTime ? page.eventTimers : page.processingTimers;
+    const { timestampMs } = this.index;
+    if (!timers.isNear || timers.indexedAtMs !== timestampMs) return 0;
+    const fired = this.#firePage(page, timers, timestampMs, onTimer);
+    this.#cache.dropEmpty(page);
+    return fired;
+  }
+
+  #fireByKey(onTimer: OnTimer): number {
+    const { index } = this;
+    const { timestampMs } = index;
+    const cache = this.#cache;
+    const passing =
+      index.lateKey === undefined ? cache.passing.open(index.keyBuffer, index.keyOffset, index.keyLength) : undefined;
+    const page = passing ?? cache.pageOf(index.takenKey());
+    const timers = this.#isEventTime ? page.eventTimers : page.processingTimers;
+    // Else held elsewhere by now: an earlier timer was registered since, or the page is gone.
+    const fired = timers.indexedAtMs === timestampMs ? this.#firePage(page, timers, timestampMs, onTimer) : 0;
+    if (passing === undefined) cache.dropEmpty(page);
+    else cache.closePassing();
+    return fired;
   }
 
   #firePage(page: Page, timers: PageTimers, timestampMs: number, onTimer: OnTimer): number {
@@ -125,10 +150,14 @@ export class Timers {
     } finally {
       page.isHeld = false;
       const nextMs = timers.firstMs;
-      timers.indexedAtMs = nextMs;
-      if (nextMs !== Infinity) {
-        if (page.key === PENDING_KEY) this.index.addBytes(nextMs, keyBuffer, keyOffset, keyLength);
-        else this.index.add(nextMs, page.key);
+      if (nextMs === Infinity) {
+        timers.indexedAtMs = nextMs;
+        timers.isNear = false;
+      } else if (page.key === PENDING_KEY) {
+        timers.indexedAtMs = nextMs;
+        this.index.addBytes(nextMs, keyBuffer, keyOffset, keyLength);
+      } else {
+        this.#hold(page, timers, nextMs);
       }
     }
     return fired;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { KeyImage } from '../../../state/keyed/key-image.ts';
 import type { Key } from '../../../state/keyed/key.ts';
+import { Page } from '../../../state/keyed/page.ts';
 import { StoreAreas } from '../../../state/keyed/store-areas.ts';
 import { TimeIndex } from '../../../state/keyed/time-index.ts';
 import { HeapPageStore } from '../../../state/store/heap-page-store.ts';
@@ -16,6 +17,8 @@ const round = fc.record({
   }),
   // Some are registered for the past.
   pastMs: fc.array(fc.nat(5_000), { maxLength: 3 }),
+  // Some of the times are for pages instead of keys.
+  pageEvery: fc.constantFrom(1, 2, 5),
   advanceMs: fc.oneof(fc.nat(2_000), fc.nat(70_000), fc.nat(5_000_000), fc.nat(700_000_000)),
   spillBytes: fc.constantFrom(0, 0, 300, 1_000_000),
   chunkFiller: fc.constantFrom('', 'x'.repeat(200)),
@@ -29,9 +32,11 @@ test('law: whatever is due comes out, in order, however adding, spilling and dra
       const store = new HeapPageStore();
       let nowMs = START_MS;
       let open: number[] = [];
-      for (const { delaysMs, pastMs, advanceMs, spillBytes, chunkFiller } of rounds) {
+      for (const { delaysMs, pastMs, pageEvery, advanceMs, spillBytes, chunkFiller } of rounds) {
         for (const timestampMs of [...delaysMs.map((ms) => nowMs + 1 + ms), ...pastMs.map((ms) => nowMs - ms)]) {
-          index.add(timestampMs, `at ${timestampMs}${chunkFiller}`);
+          const page = new Page([]);
+          page.key = `at ${timestampMs}${chunkFiller}`;
+          if (open.length % pageEvery > 0 || !index.addPage(timestampMs, page)) index.add(timestampMs, page.key);
           open.push(timestampMs);
         }
         const batch: PageWrite[] = [];
@@ -44,7 +49,10 @@ test('law: whatever is due comes out, in order, however adding, spilling and dra
         const drained: [number, Key][] = [];
         while (index.collect(nowMs)) {
           if (index.isWaiting) await index.load(store, areas);
-          while (index.next(nowMs)) drained.push([index.timestampMs, (index.takenKey() as string).replace(/x*$/, '')]);
+          while (index.next(nowMs)) {
+            const key = (index.page?.key ?? index.takenKey()) as string;
+            drained.push([index.timestampMs, key.replace(/x*$/, '')]);
+          }
         }
         const due = open.filter((timestampMs) => timestampMs <= nowMs);
         expect(drained).toEqual(due.map((timestampMs) => [timestampMs, `at ${timestampMs}`]));
@@ -96,4 +104,25 @@ test('the earliest entry is told, however far', () => {
   while (index.next(START_MS)) keys.push(index.takenKey());
   while (index.collect(START_MS)) while (index.next(START_MS)) keys.push(index.takenKey());
   expect(keys).toEqual(['start of time', 'now']);
+});
+
+test('pages come out between keys, in order of time, those of one time as they were added', () => {
+  const index = new TimeIndex(new KeyImage(), 0);
+  const pageOf = (key: string): Page => {
+    const page = new Page([]);
+    page.key = key;
+    return page;
+  };
+  index.add(START_MS + 10, 'second');
+  expect(index.addPage(START_MS + 30, pageOf('fourth'))).toBe(true);
+  expect(index.addPage(START_MS + 10, pageOf('third'))).toBe(true);
+  expect(index.addPage(START_MS + 5, pageOf('first'))).toBe(true);
+  index.add(START_MS + 40, 'fifth');
+  // Nothing that is far off.
+  expect(index.addPage(START_MS + 86_400_000, pageOf('tomorrow'))).toBe(false);
+  const keys: Key[] = [];
+  expect(index.collect(START_MS + 40)).toBe(true);
+  while (index.next(START_MS + 40)) keys.push(index.page?.key ?? index.takenKey());
+  expect(keys).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
+  expect(index.count).toBe(0);
 });
