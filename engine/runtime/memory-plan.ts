@@ -18,8 +18,8 @@ export interface MemoryPlan {
 
 const MB = 1024 ** 2;
 /** Measured on Node 24 (test/bench/scale.bench.ts). */
-const PROCESS_BYTES = 200 * MB;
-const THREAD_BYTES = 220 * MB;
+const PROCESS_BYTES = 260 * MB;
+const THREAD_BYTES = 320 * MB;
 /** Fixed by the binding. */
 const BLOCK_CACHE_BYTES = 32 * MB;
 const WRITE_BUFFERS = 3;

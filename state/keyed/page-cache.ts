@@ -8,16 +8,14 @@ import type { Key } from './key.ts';
 import { forEachLarge, type LargeContext } from './large-factory.ts';
 import type { LargeContent } from './large-contents.ts';
 import { InternalError } from '../../engine/base/errors.ts';
-import type { LazyRestore } from './lazy-restore.ts';
 import type { PageCodec } from './page-codec.ts';
+import { PageFetch } from './page-fetch.ts';
 import { PageParts } from './page-parts.ts';
 import { NO_PAGE, Page } from './page.ts';
 import { PassingPage } from './passing-page.ts';
-import { ENTRY_IN_CHECKPOINT, ENTRY_STORE_CURRENT } from './segment.ts';
 import type { OnSpill } from './spill-batch.ts';
 import { SpillQueue } from './spill-queue.ts';
-import { Prefetch } from './prefetch.ts';
-import { STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
+import type { StoreAreas } from './store-areas.ts';
 import type { TimeIndex } from './time-index.ts';
 import { TimeSpill } from './time-spill.ts';
 
@@ -51,19 +49,11 @@ export class PageCache {
   readonly encoded: EncodedTier;
   readonly passing: PassingPage;
   readonly times: TimeSpill;
-  readonly prefetch: Prefetch;
-  /** Set while some of the state is in the files of a checkpoint only. */
-  restore: LazyRestore | undefined = undefined;
-  /** Pages that wait for a look-up in these files, and key groups of which all is needed: a page of them has parts. */
-  #lookUps: Page[] = [];
-  #wantedGroups: number[] = [];
+  readonly fetch: PageFetch;
   /** What holds pages by themselves while they are decoded. */
   eventTimes: TimeIndex | undefined = undefined;
   processingTimes: TimeIndex | undefined = undefined;
   readonly #codec: PageCodec;
-  readonly #areas: StoreAreas;
-  readonly #store: PageStore;
-  readonly #maxParallelism: number;
   readonly #prepared: Page[] = [];
   #preparedKeys: readonly Key[] = [];
   #preparedPin = 0;
@@ -72,7 +62,6 @@ export class PageCache {
   #emptySlots: unknown[] = [];
   #isSealed = false;
   #pin = 1;
-  #loading: Page[] = [];
   /**
    * Dirty pages whose pin is not above it are as the last barrier found them; -1 when all of them are encoded. Whoever is to
    * change a page raises its pin and has it encoded before: see `own`.
@@ -94,19 +83,17 @@ export class PageCache {
 
   constructor(options: PageCacheOptions) {
     this.#codec = options.codec;
-    this.#areas = options.areas;
-    this.#store = options.store;
     this.#spills = new SpillQueue(options.store);
-    this.#maxParallelism = options.maxParallelism;
     this.decoded = new DecodedTier({ pagesMax: options.decodedPagesMax, bytesMax: options.decodedBytesMax });
     const { codec, areas, maxParallelism, encodedBytesMax, log } = options;
     this.encoded = new EncodedTier({ codec, areas, maxParallelism, bytesMax: encodedBytesMax, log });
-    this.prefetch = new Prefetch({
+    this.fetch = new PageFetch({
       encoded: this.encoded,
       decoded: this.decoded.pages,
       areas,
       store: options.store,
       maxParallelism,
+      shrink: () => this.shrinkEncoded(),
     });
     this.passing = new PassingPage(this.encoded, codec);
     this.times = new TimeSpill({ store: options.store, areas, spills: this.#spills, encodedBytesMax });
@@ -185,7 +172,7 @@ export class PageCache {
     this.#evict(pin);
     this.#spills.check();
     this.#spills.waitBlocking();
-    this.#loadBlocking();
+    this.fetch.runBlocking();
   }
 
   /** The page of the i-th key prepared; looked up again when it may have been evicted since. */
@@ -206,7 +193,7 @@ export class PageCache {
       this.#fillFaulted(false);
       if (isFull) this.#evict(this.#pin);
     }
-    if (page.isHeld) this.#loadBlocking();
+    if (page.isHeld) this.fetch.runBlocking();
     if (page.isHeld) throw new InternalError('a key is asked for whose state is still to be restored');
     this.own(page);
     return page;
@@ -336,8 +323,7 @@ export class PageCache {
       this.#evict(pin);
     }
     this.#spills.check();
-    if (this.#lookUps.length > 0 || this.#wantedGroups.length > 0) return this.#lookUp(result);
-    if (this.#loading.length > 0) return this.#load(result);
+    if (this.fetch.isNeeded) return this.fetch.run().then(() => result);
     if (this.#spills.isFull) return this.#spills.done().then(() => result);
     if (this.encoded.log.isFull) return this.encoded.log.room().then(() => result);
     return result;
@@ -374,13 +360,9 @@ export class PageCache {
       }
       if (ref !== 0) {
         encoded.read(ref, page, true);
-        if (page.hasLarge && this.restore !== undefined) this.#wantGroup(page);
-      } else if (this.restore?.isMissing(this.#keyGroupOf(page), page.hash) === true) {
-        page.isHeld = true;
-        this.#lookUps.push(page);
-      } else if (encoded.mayBeSpilled(page.hash)) {
-        page.isHeld = true;
-        this.#loading.push(page);
+        this.fetch.filled(page);
+      } else {
+        this.fetch.miss(page);
       }
       this.decoded.queue(page, isForTimers || ref === 0);
     }
@@ -437,98 +419,6 @@ export class PageCache {
       }
     }
     return pin;
-  }
-
-  #loadBlocking(): void {
-    const loading = this.#loading;
-    if (loading.length === 0) return;
-    this.#loading = [];
-    this.#fill(loading, this.#store.getManyBlocking(this.#storeKeys(loading)));
-  }
-
-  async #load(result: number): Promise<number> {
-    const loading = this.#loading;
-    this.#loading = [];
-    const { prefetch } = this;
-    const coming = loading.filter(({ hash }) => prefetch.isFetching(hash));
-    const missing = coming.length === 0 ? loading : loading.filter(({ hash }) => !prefetch.isFetching(hash));
-    if (missing.length > 0) this.#fill(missing, await this.#store.getMany(this.#storeKeys(missing)));
-    for (const { hash } of coming) await prefetch.arrival(hash);
-    const lost = coming.filter((page) => !this.#fillEncoded(page));
-    if (lost.length > 0) this.#fill(lost, await this.#store.getMany(this.#storeKeys(lost)));
-    this.encoded.shrink(this.#onSpill);
-    if (this.#wantedGroups.length > 0) return this.#lookUp(result);
-    return result;
-  }
-
-  /** Restores what pages wait for. */
-  async #lookUp(result: number): Promise<number> {
-    const pages = this.#lookUps;
-    this.#lookUps = [];
-    const restore = this.restore!;
-    if (pages.length > 0)
-      await restore.lookUp(pages.map((page) => ({ keyGroup: this.#keyGroupOf(page), hash: page.hash })));
-    for (const page of pages) {
-      if (this.#fillEncoded(page)) continue;
-      // It was restored in the background meanwhile, and has gone to the store; or there is none.
-      page.isHeld = this.encoded.mayBeSpilled(page.hash);
-      if (page.isHeld) this.#loading.push(page);
-    }
-    this.encoded.shrink(this.#onSpill);
-    const groups = this.#wantedGroups;
-    this.#wantedGroups = [];
-    for (const group of groups) await restore.loadGroup(group);
-    if (this.#loading.length > 0) return this.#load(result);
-    return result;
-  }
-
-  #keyGroupOf(page: Page): number {
-    const { image } = this.encoded;
-    image.set(page.key);
-    return image.groupHash % this.#maxParallelism;
-  }
-
-  #wantGroup(page: Page): void {
-    const group = this.#keyGroupOf(page);
-    if (!this.restore!.isLoaded(group)) this.#wantedGroups.push(group);
-  }
-
-  /** Fills a page that waits for its bytes from the encoded tier; false when they are not there. */
-  #fillEncoded(page: Page): boolean {
-    const { encoded } = this;
-    encoded.image.set(page.key);
-    const ref = encoded.find();
-    if (ref === 0) return false;
-    page.isHeld = false;
-    encoded.read(ref, page, true);
-    if (page.hasLarge && this.restore !== undefined) this.#wantGroup(page);
-    return true;
-  }
-
-  #storeKeys(pages: readonly Page[]): Uint8Array[] {
-    const { image } = this.encoded;
-    return pages.map((page) => {
-      image.set(page.key);
-      return this.#areas.pageKey(image.groupHash % this.#maxParallelism, page.hash, image.buffer, 0, image.length);
-    });
-  }
-
-  #fill(pages: readonly Page[], values: readonly (Uint8Array | undefined)[]): void {
-    const { image } = this.encoded;
-    for (let i = 0; i < pages.length; i++) {
-      const page = pages[i]!;
-      const value = values[i];
-      page.isHeld = false;
-      if (value === undefined) continue;
-      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-      image.set(page.key);
-      const flags = ENTRY_STORE_CURRENT | (bytes[0]! & ENTRY_IN_CHECKPOINT);
-      const length = bytes.length - STORE_VALUE_HEADER_BYTES;
-      const keyGroup = image.groupHash % this.#maxParallelism;
-      const ref = this.encoded.add(keyGroup, bytes, STORE_VALUE_HEADER_BYTES, length, flags, bytes.readInt32LE(1));
-      this.encoded.read(ref, page, true);
-      if (page.hasLarge && this.restore !== undefined) this.#wantGroup(page);
-    }
   }
 
   /** Encodes a dirty page that stays. */

@@ -1,16 +1,15 @@
 import { assert } from '../../engine/base/assert.ts';
-import type { Scheduler } from '../../engine/base/environment.ts';
 import { UserError } from '../../engine/base/errors.ts';
-import { SILENT_LOGGER, type Logger } from '../../engine/base/logger.ts';
+import { SILENT_LOGGER } from '../../engine/base/logger.ts';
 import type { MetricGroup } from '../../engine/base/metrics.ts';
 import type { PageRun } from '../snapshot/page-run.ts';
 import type { StateFile } from '../snapshot/state-file.ts';
-import type { ObjectStorage } from '../storage/object-storage.ts';
 import type { PageStore } from '../store/page-store.ts';
 import { createStateHandle } from './create-state-handle.ts';
 import { Expiry } from './expiry.ts';
 import type { OpenFile } from './cell-lookup.ts';
 import { inspectPage } from './inspect-page.ts';
+import type { KeyedStateBackendOptions } from './keyed-state-backend-options.ts';
 import { KeyTypes } from './key-types.ts';
 import type { Key, Namespace } from './key.ts';
 import type { KeyedStateBackend, OnTimer, SnapshotOptions } from './keyed-state-backend.ts';
@@ -37,50 +36,6 @@ const SWEEP_PAGES = 512;
 const RUN_SHARE = 1 / 4;
 const RUN_BYTES_MIN = 1 << 12;
 const RUN_BYTES_MAX = 8 << 20;
-
-export interface KeyedStateBackendOptions {
-  readonly operatorUid: string;
-  readonly maxParallelism: number;
-  /** The key groups of this subtask: [start, end). */
-  readonly keyGroupStart: number;
-  readonly keyGroupEnd: number;
-  readonly store: PageStore;
-  /** Tells operators apart in the shared store: 0 to 65535, unique per subtask that uses it. */
-  readonly storeOperatorId: number;
-  /** Where checkpoints are. */
-  readonly storage: ObjectStorage;
-  /** Files of the checkpoint restored, oldest first; those of other key groups are passed over. */
-  readonly restoreFiles: readonly StateFile[];
-  readonly cache: {
-    readonly decodedBytesMax: number;
-    readonly encodedBytesMax: number;
-    /** Default 65,536. */
-    readonly decodedPagesMax?: number | undefined;
-    /** Encoded bytes from which one list or map is kept in parts of its own. Default 64 kB. */
-    readonly splitBytes?: number | undefined;
-    /** Decoded pages that a snapshot encodes before records get a turn. Default 512. */
-    readonly sweepPages?: number | undefined;
-  };
-  readonly metrics?: MetricGroup | undefined;
-  readonly logger?: Logger | undefined;
-  /** Lets a running snapshot give records a turn between pieces of a file. */
-  readonly scheduler?: Scheduler | undefined;
-  /** Default 16 MB. */
-  readonly stateFileBytesMax?: number | undefined;
-  /** Key prefix in checkpoint storage for changes that leave memory between two checkpoints. Default `changes`. */
-  readonly filePrefix?: string | undefined;
-  /**
-   * Restores state of at least so many bytes of files while it is in use already: see `LazyRestore`. Who asks for single keys
-   * (`setCurrentKey`, `inspect`, `forEachKey`) must await `whenRestored` before. Default: everything is restored at first.
-   */
-  readonly lazyRestore?:
-    | {
-        readonly fromBytes: number;
-        /** Bytes restored in one go. Default 32 MB. */
-        readonly unitBytes?: number | undefined;
-      }
-    | undefined;
-}
 
 /**
  * Opens the keyed state of one operator subtask: empty, or as the restored files hold it.
@@ -225,7 +180,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
       pause: async () => scheduler?.yield(),
       unitBytes: lazyRestore?.unitBytes,
     });
-    this.#cache.restore = this.#restore;
+    this.#cache.fetch.restore = this.#restore;
     this.#restore.start();
   }
 
@@ -259,7 +214,7 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
   }
 
   prefetch(keys: readonly Key[], from: number, to: number): void {
-    this.#cache.prefetch.request(keys, from, to);
+    this.#cache.fetch.prefetch.request(keys, from, to);
   }
 
   select(index: number): void {

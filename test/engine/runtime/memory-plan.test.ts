@@ -27,6 +27,6 @@ test('the parts of a plan are all of the memory, and grow with it', () => {
 });
 
 test('too little memory is refused with what is needed', () => {
-  expect(() => planMemory(300 * MB, 1)).toThrow('--memory: expected at least 499MB for 1 thread, found 300MB');
-  expect(planMemory(510 * MB, 1).cacheBytes).toBeGreaterThanOrEqual(16 * MB);
+  expect(() => planMemory(300 * MB, 1)).toThrow('--memory: expected at least 659MB for 1 thread, found 300MB');
+  expect(planMemory(690 * MB, 1).cacheBytes).toBeGreaterThanOrEqual(16 * MB);
 });
