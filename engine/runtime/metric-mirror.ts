@@ -1,3 +1,4 @@
+import type { Clock } from '../base/environment.ts';
 import type { Counter, Gauge, MetricGroup } from '../base/metrics.ts';
 
 /** The metrics of a thread at one time, for another thread: what is new, and all values. */
@@ -21,22 +22,41 @@ interface SeenGroup {
   readonly names: Set<string>;
 }
 
+/** Reading gauges takes at most one part in so many of the time: some count what there is of something. */
+const GAUGE_SHARE = 200;
+
 /** Reads the metrics of this thread, again and again. */
 export class MetricSender {
   readonly #root: MetricGroup;
+  readonly #clock: Clock;
   readonly #groups = new Map<MetricGroup, SeenGroup>();
-  readonly #reads: Gauge[] = [];
+  readonly #reads: { readonly isCounter: boolean; readonly read: Gauge }[] = [];
   #added: SentMetric[] = [];
+  #values = new Float64Array();
+  #gaugesDueMs = -Infinity;
 
-  constructor(root: MetricGroup) {
+  constructor(root: MetricGroup, clock: Clock) {
     this.#root = root;
+    this.#clock = clock;
   }
 
-  take(): SentMetrics {
+  /** Counters as they are now; gauges too if `isExact`, else as they were a moment ago. */
+  take(isExact: boolean): SentMetrics {
     this.#added = [];
     this.#visit(this.#root);
+    const before = this.#values;
     const values = new Float64Array(this.#reads.length);
-    for (let i = 0; i < values.length; i++) values[i] = this.#reads[i]!();
+    const startMs = this.#clock.monotonicMs();
+    const areGaugesDue = isExact || startMs >= this.#gaugesDueMs;
+    for (let i = 0; i < values.length; i++) {
+      const { isCounter, read } = this.#reads[i]!;
+      values[i] = isCounter || areGaugesDue || i >= before.length ? read() : before[i]!;
+    }
+    if (areGaugesDue) {
+      const nowMs = this.#clock.monotonicMs();
+      this.#gaugesDueMs = nowMs + GAUGE_SHARE * (nowMs - startMs);
+    }
+    this.#values = values;
     return { added: this.#added, values };
   }
 
@@ -58,7 +78,7 @@ export class MetricSender {
     const key = `${isCounter} ${name}`;
     if (seen.names.has(key)) return;
     seen.names.add(key);
-    this.#reads.push(read);
+    this.#reads.push({ isCounter, read });
     this.#added.push({ group: seen.id, labels: group.labels, name, isCounter });
   }
 }

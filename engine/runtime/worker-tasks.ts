@@ -68,7 +68,7 @@ export class WorkerTasks {
     this.#environment = environment;
     this.#links = links;
     this.#send = send;
-    this.#metrics = new MetricSender(metrics);
+    this.#metrics = new MetricSender(metrics, environment.clock);
   }
 
   onMessage(message: ToWorker): void {
@@ -122,9 +122,9 @@ export class WorkerTasks {
 
   async #close(): Promise<void> {
     this.#reportTimer?.cancel();
+    this.#report(true);
     await this.#host.close();
     this.#links.close();
-    this.#report();
     this.#send({ kind: 'closed' });
   }
 
@@ -163,9 +163,10 @@ export class WorkerTasks {
     });
   }
 
-  #report(): void {
+  /** @param isExact gauges too: some cost time. */
+  #report(isExact: boolean = false): void {
     const { watermarkMs, waiting } = this.#host;
-    this.#send({ kind: 'report', metrics: this.#metrics.take(), watermarkMs, waiting });
+    this.#send({ kind: 'report', metrics: this.#metrics.take(isExact), watermarkMs, waiting });
   }
 }
 
