@@ -32,7 +32,7 @@ export interface KeyedStateBackendOptions {
   readonly logger?: Logger | undefined;
   /** Lets a running snapshot give records a turn between pieces of a file. */
   readonly scheduler?: Scheduler | undefined;
-  /** Default 16 MB. */
+  /** Default 8 MB. */
   readonly stateFileBytesMax?: number | undefined;
   /** Key prefix in checkpoint storage for changes that leave memory between two checkpoints. Default `changes`. */
   readonly filePrefix?: string | undefined;

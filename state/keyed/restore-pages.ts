@@ -8,7 +8,7 @@ import type { OpenFile } from './cell-lookup.ts';
 import type { PageCodec } from './page-codec.ts';
 
 /** Bytes read at a time: of all files together, and of one within bounds. */
-const CHUNKS_BYTES = 32 << 20;
+const CHUNKS_BYTES = 16 << 20;
 const CHUNK_BYTES_MIN = 1 << 16;
 const CHUNK_BYTES_MAX = 1 << 20;
 const PARALLEL_OPENS = 16;
@@ -43,8 +43,13 @@ export function filesOfRange(files: readonly StateFile[], keyGroupStart: number,
  */
 export async function openStateFiles(files: readonly StateFile[], options: OpenOptions): Promise<PageRun> {
   const opened = await openFiles(files, options);
-  const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, CHUNKS_BYTES / files.length));
+  const chunkBytes = chunkBytesOf(files.length);
   return new MergedRun(opened.map(({ reader, formats }) => reader.run(formats, { chunkBytes })));
+}
+
+/** Bytes to read at a time of each of so many files that are read together. */
+export function chunkBytesOf(fileCount: number): number {
+  return Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, Math.floor(CHUNKS_BYTES / fileCount)));
 }
 
 /**
@@ -62,7 +67,7 @@ export async function openFiles(
   const readers: StateFileReader[] = [];
   for (let at = 0; at < files.length; at += PARALLEL_OPENS) {
     const opening = files.slice(at, at + PARALLEL_OPENS).map(async (file) => {
-      const reader = await StateFileReader.open(storage, file, isForLookUps ? 0 : undefined);
+      const reader = await StateFileReader.open(storage, file, isForLookUps ? 0 : chunkBytesOf(files.length));
       if (isForLookUps && at < OPEN_FILES_MAX) await reader.keepOpen();
       return reader;
     });

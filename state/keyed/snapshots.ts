@@ -8,6 +8,7 @@ import type { StateFileHeader } from '../snapshot/state-file-format.ts';
 import type { StateFile } from '../snapshot/state-file.ts';
 import { writeStateFiles, type WriteOptions } from '../snapshot/write-state-files.ts';
 import type { ObjectStorage } from '../storage/object-storage.ts';
+import { chunkBytesOf } from './restore-pages.ts';
 import { EntriesRun } from './changes-run.ts';
 import type { Cut } from './cut.ts';
 import type { SnapshotOptions } from './keyed-state-backend.ts';
@@ -207,10 +208,11 @@ export class Snapshots {
   async #openRuns(files: readonly StateFile[], codec: PageCodec): Promise<PageRun[]> {
     const { storage } = this.#options;
     const runs: PageRun[] = [];
+    const chunkBytes = chunkBytesOf(files.length);
     for (const file of files) {
-      const reader = await StateFileReader.open(storage, file);
+      const reader = await StateFileReader.open(storage, file, chunkBytes);
       const formats = reader.header.formats.map((format) => codec.addFormat(format));
-      runs.push(reader.run(formats));
+      runs.push(reader.run(formats, { chunkBytes }));
     }
     return runs;
   }

@@ -7,10 +7,13 @@ import {
   ENTRY_STORE_CURRENT,
   type Segment,
 } from './segment.ts';
-import { storeValue, type StoreAreas } from './store-areas.ts';
+import { fillStoreValue, PAGE_PREFIX_BYTES, STORE_VALUE_HEADER_BYTES, type StoreAreas } from './store-areas.ts';
 
 /** Bytes of spilled pages per batch for the store. */
 const SPILL_BATCH_BYTES = 1 << 20;
+
+/** The content of the batch that is being collected: it is handed on before the next one is begun. */
+const MEMORY: Buffer = Buffer.allocUnsafeSlow(SPILL_BATCH_BYTES);
 
 /** What goes to the store. The bytes may be reused after `onSpill` returns. */
 export type OnSpill = (batch: readonly PageWrite[], bytes: number) => void;
@@ -43,10 +46,15 @@ export class SpillBatch {
     const hash = segment.hashAt(offset);
     const pageLength = segment.pageLengthAt(offset);
     const epoch = segment.epochAt(offset);
-    const value = storeValue(flags & ENTRY_IN_CHECKPOINT, epoch, buffer, keyOffset + keyLength, pageLength);
-    if (pageLength > 0) this.#add(this.#areas.pageKey(keyGroup, hash, buffer, keyOffset, keyLength), value);
-    else if ((flags & ENTRY_IN_STORE) !== 0) {
-      this.#add(this.#areas.pageKey(keyGroup, hash, buffer, keyOffset, keyLength), undefined);
+    if (pageLength > 0 || (flags & ENTRY_IN_STORE) !== 0) {
+      const keyBytes = PAGE_PREFIX_BYTES + keyLength;
+      const valueBytes = pageLength > 0 ? STORE_VALUE_HEADER_BYTES + pageLength : 0;
+      const memory = this.#room(keyBytes + valueBytes);
+      const key = memory.subarray(0, keyBytes);
+      this.#areas.fillPageKey(key, keyGroup, hash, buffer, keyOffset, keyLength);
+      const value = valueBytes > 0 ? memory.subarray(keyBytes) : undefined;
+      if (value !== undefined) fillStoreValue(value, flags & ENTRY_IN_CHECKPOINT, epoch, buffer, keyOffset + keyLength);
+      this.#writes.push({ key, value });
     }
     log?.add(segment, offset);
     return pageLength > 0;
@@ -59,9 +67,11 @@ export class SpillBatch {
     this.#bytes = 0;
   }
 
-  #add(key: Uint8Array, value: Uint8Array | undefined): void {
-    this.#writes.push({ key, value });
-    this.#bytes += key.length + (value?.length ?? 0);
-    if (this.#bytes >= SPILL_BATCH_BYTES) this.flush();
+  /** Memory for one entry; a batch that would be too large with it goes first. */
+  #room(bytes: number): Buffer {
+    if (this.#bytes + bytes > SPILL_BATCH_BYTES) this.flush();
+    const at = this.#bytes;
+    this.#bytes += bytes;
+    return bytes > SPILL_BATCH_BYTES ? Buffer.allocUnsafeSlow(bytes) : MEMORY.subarray(at, at + bytes);
   }
 }

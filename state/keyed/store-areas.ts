@@ -8,7 +8,7 @@
  */
 const AREA_PAGES = 0;
 const AREA_TIMES = 2;
-const PAGE_PREFIX_BYTES = 9;
+export const PAGE_PREFIX_BYTES = 9;
 export const STORE_VALUE_HEADER_BYTES = 5;
 
 /** Makes the keys and values of one operator's entries in the shared store. */
@@ -30,11 +30,16 @@ export class StoreAreas {
 
   pageKey(keyGroup: number, hash: number, buffer: Buffer, offset: number, length: number): Uint8Array {
     const key = Buffer.allocUnsafe(PAGE_PREFIX_BYTES + length);
+    this.fillPageKey(key, keyGroup, hash, buffer, offset, length);
+    return key;
+  }
+
+  /** The same into memory of the right size. */
+  fillPageKey(key: Buffer, keyGroup: number, hash: number, buffer: Buffer, offset: number, length: number): void {
     this.#prefix(key, AREA_PAGES);
     key.writeUInt16BE(keyGroup, 3);
     key.writeInt32BE(hash, 5);
     buffer.copy(key, PAGE_PREFIX_BYTES, offset, offset + length);
-    return key;
   }
 
   /** Bounds of the pages of key groups [start, end). */
@@ -63,12 +68,11 @@ export class StoreAreas {
   }
 }
 
-export function storeValue(flags: number, epoch: number, buffer: Buffer, offset: number, length: number): Uint8Array {
-  const value = Buffer.allocUnsafe(STORE_VALUE_HEADER_BYTES + length);
+/** Makes the value of an entry of area 0 in memory of the right size. */
+export function fillStoreValue(value: Buffer, flags: number, epoch: number, page: Buffer, offset: number): void {
   value[0] = flags;
   value.writeInt32LE(epoch, 1);
-  buffer.copy(value, STORE_VALUE_HEADER_BYTES, offset, offset + length);
-  return value;
+  page.copy(value, STORE_VALUE_HEADER_BYTES, offset, offset + value.length - STORE_VALUE_HEADER_BYTES);
 }
 
 /** What the key of an entry of area 0 says. */

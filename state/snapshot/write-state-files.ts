@@ -5,7 +5,7 @@ import { StateFileWriter } from './state-file-writer.ts';
 import type { StateFile } from './state-file.ts';
 
 /** Bytes after which a file is closed and the next one begun. */
-export const STATE_FILE_BYTES_MAX = 16 << 20;
+export const STATE_FILE_BYTES_MAX = 8 << 20;
 /** Bytes written between two turns given to others. */
 const YIELD_BYTES = 1 << 20;
 
