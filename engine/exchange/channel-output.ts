@@ -110,6 +110,11 @@ export class HashOutput extends RoutedOutput {
   readonly #keySelector: KeySelector;
   readonly #maxParallelism: number;
   readonly #targetName: string;
+  /** Channel by key group. */
+  readonly #indexes: Uint16Array;
+  /** Keys often come several times in a row. Equal keys (0 and -0 too) are of one key group. */
+  #lastKey: Key | undefined;
+  #lastIndex = 0;
 
   constructor(
     channels: readonly OutputChannel[],
@@ -121,12 +126,18 @@ export class HashOutput extends RoutedOutput {
     this.#keySelector = keySelector;
     this.#maxParallelism = maxParallelism;
     this.#targetName = targetName;
+    this.#indexes = Uint16Array.from({ length: maxParallelism }, (_, keyGroup) =>
+      subtaskOfKeyGroup(keyGroup, channels.length, maxParallelism),
+    );
   }
 
   collect(value: unknown, timestampMs: number, kind: RowKind): void {
     const key = checkedKey(this.#keySelector(value), value, this.#targetName);
-    const keyGroup = keyGroupOf(key, this.#maxParallelism);
-    const index = subtaskOfKeyGroup(keyGroup, this.channels.length, this.#maxParallelism);
+    if (key !== this.#lastKey) {
+      this.#lastIndex = this.#indexes[keyGroupOf(key, this.#maxParallelism)]!;
+      this.#lastKey = key;
+    }
+    const index = this.#lastIndex;
     const batch = this.batches[index]!;
     batch.keys[batch.length] = key;
     this.append(index, value, timestampMs, kind);
