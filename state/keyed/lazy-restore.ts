@@ -22,7 +22,7 @@ const READ_BYTES = 16 << 20;
 const READ_BYTES_MIN = 1 << 15;
 const READ_BYTES_MAX = 1 << 20;
 /** Pages restored before records get a turn. */
-const PAGES_PER_TURN = 1024;
+const PAGES_PER_TURN = 2048;
 
 interface Waiting {
   readonly isReady: () => boolean;

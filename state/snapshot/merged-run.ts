@@ -56,10 +56,15 @@ export class MergedRun implements PageRun {
     return true;
   }
 
+  /** Loads all runs that have to, at the same time. */
   async load(): Promise<boolean> {
-    const index = this.#stale[this.#stale.length - 1];
-    if (index === undefined) return false;
-    if (!(await this.#runs[index]!.load())) this.#stale.pop();
+    const waiting: number[] = [];
+    for (const index of this.#stale.splice(0)) {
+      if (this.#runs[index]!.next()) this.#push(index);
+      else waiting.push(index);
+    }
+    const hasMore = await Promise.all(waiting.map((index) => this.#runs[index]!.load()));
+    for (let i = 0; i < waiting.length; i++) if (hasMore[i]!) this.#stale.push(waiting[i]!);
     return this.#stale.length > 0 || this.#heap.length > 0;
   }
 

@@ -113,11 +113,13 @@ async function until(isDone: () => boolean): Promise<void> {
 
 let checkpoints: { readonly ms: number; readonly mb: number }[] = [];
 let seenCheckpoints = 0;
+let firstCheckpointAtMs: number | undefined = undefined;
 function watchCheckpoints(): void {
   const { completedCount, lastDurationMs, lastBytes } = execution.status.checkpoints;
   if (completedCount === seenCheckpoints) return;
   seenCheckpoints = completedCount;
   probe.onCheckpoint(lastDurationMs);
+  firstCheckpointAtMs ??= performance.now();
   checkpoints.push({ ms: Math.round(lastDurationMs), mb: rounded(lastBytes / (1 << 20)) });
 }
 
@@ -148,21 +150,24 @@ if (fullRate === 0) {
   let fromMs = performance.now();
   let fullSpeedMs = 0;
   const rates: number[] = [];
-  const giveUpMs = performance.now() + 300_000;
+  const giveUpMs = performance.now() + 60_000;
   await until(() => {
     const nowMs = performance.now();
     if (nowMs - fromMs < 1000) return false;
     const rate = ((probe.records - fromRecords) * 1000) / (nowMs - fromMs);
     rates.push(Math.round(rate));
-    if (rate >= 0.9 * fullRate) fullSpeedMs = fromMs - startedAt;
+    if (rate >= 0.9 * fullRate && fullSpeedMs === 0) fullSpeedMs = fromMs - startedAt;
     fromRecords = probe.records;
     fromMs = nowMs;
-    return fullSpeedMs > 0 || nowMs > giveUpMs;
+    const isRestored = firstCheckpointAtMs !== undefined;
+    return (fullSpeedMs > 0 && isRestored) || nowMs > giveUpMs;
   });
   const { stallMs, stallCpuMs, peakRssMb } = probe.measured();
   print('restore', {
     firstOutputMs: Math.round(firstOutputMs),
     fullSpeedMs: Math.round(fullSpeedMs),
+    /** Everything is restored before it. */
+    firstCheckpointMs: Math.round((firstCheckpointAtMs ?? 0) - startedAt),
     recordsPerSecond: rates,
     stallMs,
     stallCpuMs,
