@@ -126,7 +126,9 @@ export class LocalTaskHost implements TaskHost {
 
   sendToSource(taskId: number, event: SourceEvent): void {
     const { task } = this.#built.get(taskId)!;
-    task.postToSource(() => tell(task.source!, event));
+    const source = task.source!;
+    if (event.kind === 'request-heard') task.post(() => source.onRequestHeard());
+    else task.postToSource(() => tell(source, event));
   }
 
   drainSources(): void {
@@ -192,14 +194,20 @@ export class LocalTaskHost implements TaskHost {
   }
 
   #createReader(node: SourceNode, place: ReaderPlace): SourceReader<unknown, SourceSplit> {
-    const { environment } = this.#options;
+    const { environment, graph, plan } = this.#options;
     const { subtaskIndex } = place;
     const uid = uidOf(node);
+    const { taskId } = plan.subtasks.find(
+      (subtask) => subtask.subtaskIndex === subtaskIndex && graph.vertices[subtask.vertexId]!.head === node,
+    )!;
     return node.source.createReader({
       environment,
       logger: environment.logger,
       ...place,
-      requestSplit: () => this.#listener.onSplitRequest(uid, subtaskIndex),
+      requestSplit: () => {
+        this.#built.get(taskId)?.task.source!.onSplitRequest();
+        this.#listener.onSplitRequest(uid, subtaskIndex);
+      },
       sendEvent: (event) => this.#listener.onReaderEvent(uid, subtaskIndex, event),
     });
   }
@@ -227,7 +235,7 @@ export class LocalTaskHost implements TaskHost {
   }
 }
 
-function tell(source: SourceOperator, event: SourceEvent): void {
+function tell(source: SourceOperator, event: Exclude<SourceEvent, { readonly kind: 'request-heard' }>): void {
   switch (event.kind) {
     case 'splits':
       source.addSplits(event.splits);

@@ -252,6 +252,8 @@ export class RunningAttempt {
   }
 
   #sendToSource(vertexId: number, subtaskIndex: number, event: SourceEvent): void {
+    // A reader that asks while it is made does not wait to be heard.
+    if (event.kind === 'request-heard' && this.#hosts.length === 0) return;
     const { taskId } = this.#options.plan.subtasks.find(
       (subtask) => subtask.vertexId === vertexId && subtask.subtaskIndex === subtaskIndex,
     )!;

@@ -11,6 +11,7 @@ export class SourceCoordinator {
   readonly uid: string;
   readonly #enumerator: SplitEnumerator<SourceSplit>;
   readonly #parallelism: number;
+  readonly #send: (subtaskIndex: number, event: SourceEvent) => void;
   readonly #restored: OperatorSnapshot | undefined;
 
   constructor(options: {
@@ -24,6 +25,7 @@ export class SourceCoordinator {
   }) {
     const { send } = options;
     this.uid = uidOf(options.node);
+    this.#send = send;
     this.#parallelism = options.vertex.parallelism;
     this.#restored = options.restored;
     this.#enumerator = options.node.source.createEnumerator(
@@ -42,6 +44,7 @@ export class SourceCoordinator {
 
   onSplitRequest(subtaskIndex: number): void {
     this.#enumerator.handleSplitRequest(subtaskIndex);
+    this.#send(subtaskIndex, { kind: 'request-heard' });
   }
 
   onReaderEvent(subtaskIndex: number, event: Json): void {

@@ -54,6 +54,8 @@ export interface WaitingTask {
 export type SourceEvent =
   | { readonly kind: 'splits'; readonly splits: readonly SourceSplit[] }
   | { readonly kind: 'no-more-splits' }
+  /** The enumerator has heard of a request for splits; what it gave out at once was told before. */
+  | { readonly kind: 'request-heard' }
   | { readonly kind: 'event'; readonly event: Json };
 
 /** What a host tells the attempt. */

@@ -38,6 +38,10 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
   #recordsSinceWatermark = 0;
   #isDraining = false;
   #hasEnded = false;
+  /** Requests for splits that the enumerator, perhaps on another thread, has not heard of yet. */
+  #unheardRequests = 0;
+  /** The last poll had nothing. */
+  #isEmpty = false;
 
   constructor(options: {
     reader: SourceReader<unknown, SourceSplit>;
@@ -84,6 +88,17 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     this.reader.addSplits(splits);
   }
 
+  /** The reader asks for splits. */
+  onSplitRequest(): void {
+    this.#unheardRequests++;
+  }
+
+  /** The enumerator has heard of the request, and what it gave out at once is here. */
+  onRequestHeard(): void {
+    if (this.#unheardRequests > 0) this.#unheardRequests--;
+    if (!this.#hasEnded) this.#tellWhetherIdle();
+  }
+
   noMoreSplits(): void {
     this.reader.noMoreSplits();
   }
@@ -101,8 +116,8 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
     this.#recordsSinceWatermark += this.#recordsOut.value - before;
     if (this.#recordsSinceWatermark >= RECORDS_PER_WATERMARK) this.probeWatermark();
     else this.#alignment?.report();
-    // Splits that were asked for are assigned before the next poll. There are none now: others need not wait.
-    if (status === 'empty' && this.#splits.size === 0) this.#emitter!.emitStatus(this.reader.expectsSplits !== true);
+    this.#isEmpty = status === 'empty';
+    this.#tellWhetherIdle();
     return status;
   }
 
@@ -170,6 +185,12 @@ export class SourceOperator extends StreamOperator<unknown> implements SourceOut
 
   override async close(): Promise<void> {
     await this.reader.close();
+  }
+
+  /** Without a split that it has or may have been given: others need not wait. */
+  #tellWhetherIdle(): void {
+    if (!this.#isEmpty || this.#splits.size > 0 || this.#unheardRequests > 0) return;
+    this.#emitter!.emitStatus(this.reader.expectsSplits !== true);
   }
 
   #scheduleProbe(): void {
