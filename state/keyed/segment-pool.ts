@@ -20,6 +20,7 @@ export class SegmentPool {
   #zombieBytes = 0;
   #bytes = 0;
   #count = 0;
+  #generation = 0;
 
   constructor(fullBytes: number) {
     this.#fullBytes = fullBytes;
@@ -52,6 +53,7 @@ export class SegmentPool {
       }
       segment = new Segment(id, byteLength);
     }
+    segment.generation = ++this.#generation;
     this.segments[segment.id] = segment;
     this.#bytes += byteLength;
     this.#count++;
@@ -88,7 +90,6 @@ export class SegmentPool {
 
   #recycle(segment: Segment): void {
     this.segments[segment.id] = undefined;
-    segment.generation++;
     if (segment.byteLength === this.#fullBytes && this.#free.length < FREE_SEGMENTS_MAX) {
       segment.used = 0;
       segment.liveBytes = 0;

@@ -71,7 +71,7 @@ export class Segment {
   cutAt = 0;
   /** Offsets of further entries that the running snapshot takes. */
   late: number[] | undefined = undefined;
-  /** How often it was used again. */
+  /** Tells it from others that had its id or its memory before. */
   generation = 0;
 
   constructor(id: number, byteLength: number) {

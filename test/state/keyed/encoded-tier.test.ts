@@ -71,6 +71,29 @@ test('what is written is read, the last write counts, and nothing else is found'
   expect(tier.size).toBe(5000);
 });
 
+test('a tombstone is not forgotten where another segment has taken its place', () => {
+  const { tier } = testCreateTier(64 << 20);
+  const keyOf = (i: number): string => `key-${String(i).padStart(6, '0')}`;
+  const write = (i: number, text: string | undefined): void => {
+    tier.write(testCreatePage(keyOf(i), text), false);
+  };
+  write(0, 'v0');
+  testChanges(tier);
+  write(0, undefined);
+  const { cut } = tier.cut();
+  for (let changes = cut.next(1); changes !== undefined; changes = cut.next(1)) cut.pass();
+  cut.pass();
+  tier.endCut();
+  tier.completedEpoch = cut.epoch;
+  expect(cut.tombstoneCount).toBe(1);
+  // Everything moves on: segments are freed, and their numbers are given to others.
+  const count = 10_000;
+  for (let round = 0; round < 3; round++) for (let i = 0; i < count; i++) write(i, `v${round}`);
+  cut.forEachTombstone(0, cut.tombstoneCount, (ref) => tier.forget(ref));
+  cut.end();
+  for (let i = 0; i < count; i++) expect(read(tier, keyOf(i)), keyOf(i)).toBe('v2');
+});
+
 test('pages larger than a segment come back whole', () => {
   const { tier } = testCreateTier(100_000);
   for (const size of [1000, 5000, 100_000, 3_000_000]) tier.write(testCreatePage(`k${size}`, 'é'.repeat(size)), false);
