@@ -107,10 +107,12 @@ export class ChangeLog {
     return this.#parts.flatMap(({ files }) => files);
   }
 
-  /** Puts all of an older log before what is in this one. */
+  /** Takes all of an older log, which must be idle, before what is in this one. */
   prepend(older: ChangeLog): void {
-    older.#seal();
-    this.#parts = [...older.#parts, ...this.#parts];
+    const open = older.#open === undefined ? [] : [older.#open];
+    this.#parts = [...older.#parts, ...open, ...this.#parts];
+    older.#parts = [];
+    older.#open = undefined;
   }
 
   /** Resolves when nothing of it is being written. */
