@@ -2,7 +2,7 @@ import { UserError } from '../base/errors.ts';
 
 /** How the memory of a process is split. Bytes. */
 export interface MemoryPlan {
-  /** What the process should take at most; kept to within a tenth. */
+  /** What the process should take at most. */
   readonly totalBytes: number;
   /** Code, heap, records under way, and what reads and writes state: by threads, whatever the cache. */
   readonly processBytes: number;
