@@ -28,7 +28,7 @@ const KILLS = 5;
 /** Replays one run: `TIDEMARK_TEST_SEED=n npx vitest run test/integration/attribution`. */
 const seed = Number(process.env['TIDEMARK_TEST_SEED'] ?? Math.floor(performance.timeOrigin) % 1_000_000);
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 480_000;
 
 test(
   'the lake, the warehouse and the feed equal the truth after kill -9 at random moments',
