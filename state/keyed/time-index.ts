@@ -32,7 +32,8 @@ export class TimeIndex {
   readonly #active: ActiveTimes = new ActiveTimes();
   /** Entries below it are active or late, all others in buckets. */
   #drainedUntilMs = -Infinity;
-  #beginMs = -Infinity;
+  /** The latest time that was asked for: what is near is near to it. */
+  #nowMs = -Infinity;
   /** The bucket used last and the times it is for: neighbours in time mostly come together. */
   #lastBucket: TimeBucket | undefined = undefined;
   #lastStartMs = 0;
@@ -93,7 +94,7 @@ export class TimeIndex {
   addPage(timestampMs: number, page: Page): boolean {
     if (this.#drainedUntilMs === -Infinity) this.#begin(timestampMs);
     if (timestampMs < this.#drainedUntilMs) return false;
-    if (!this.#near.add(timestampMs, page, Math.max(this.#drainedUntilMs, this.#beginMs))) return false;
+    if (!this.#near.add(timestampMs, page, this.#nowMs)) return false;
     this.#count++;
     return true;
   }
@@ -127,6 +128,7 @@ export class TimeIndex {
    * @returns false when nothing is due; true when something is, unless `isWaiting`: then `load` and ask again.
    */
   collect(limitMs: number): boolean {
+    if (limitMs > this.#nowMs) this.#nowMs = limitMs;
     if (this.#count === 0) return false;
     // Late entries come before all buckets.
     if (this.#late.firstMs <= limitMs) return true;
@@ -307,7 +309,6 @@ export class TimeIndex {
 
   /** The first entry fixes where time begins: an hour of disorder goes to buckets, what is older to the heap. */
   #begin(timestampMs: number): void {
-    this.#beginMs = timestampMs;
     this.#drainedUntilMs = startOf(timestampMs - 3_600_000, 0);
   }
 

@@ -113,6 +113,9 @@ test('pages come out between keys, in order of time, those of one time as they w
     page.key = key;
     return page;
   };
+  // Not before there is a now: the first timer may be a day ahead.
+  expect(index.addPage(START_MS + 30, pageOf('unknown'))).toBe(false);
+  expect(index.collect(START_MS)).toBe(false);
   index.add(START_MS + 10, 'second');
   expect(index.addPage(START_MS + 30, pageOf('fourth'))).toBe(true);
   expect(index.addPage(START_MS + 10, pageOf('third'))).toBe(true);
