@@ -48,10 +48,12 @@ interface Active {
  * is found late costs nothing but time.
  */
 export class LazyRestore {
-  readonly #options: LazyRestoreOptions;
+  readonly #options: Omit<LazyRestoreOptions, 'files'>;
   /** By key group, from `keyGroupStart` on. */
   readonly #loaded: Uint8Array;
-  readonly #lookedUp: CellSet = new CellSet();
+  #lookedUp: CellSet = new CellSet();
+  /** None when it is complete: their indexes take memory. */
+  #files: readonly OpenFile[];
   /** Groups wanted before others. */
   readonly #urgent: Set<number> = new Set();
   readonly #unitGroups: number;
@@ -68,11 +70,13 @@ export class LazyRestore {
   firstProcessingMs = -Infinity;
 
   constructor(options: LazyRestoreOptions) {
-    this.#options = options;
+    const { files, ...others } = options;
+    this.#options = others;
+    this.#files = files;
     const groups = options.keyGroupEnd - options.keyGroupStart;
     this.#loaded = new Uint8Array(groups);
     this.#next = options.keyGroupStart;
-    const bytes = options.files.reduce((sum, { reader }) => sum + reader.file.bytes, 0);
+    const bytes = files.reduce((sum, { reader }) => sum + reader.file.bytes, 0);
     this.#unitGroups = Math.max(1, Math.floor((groups * (options.unitBytes ?? UNIT_BYTES)) / (bytes + 1)));
     this.#findFirstTimers();
   }
@@ -104,7 +108,7 @@ export class LazyRestore {
   /** Restores the pages of some hashes now. */
   async lookUp(cells: readonly Cell[]): Promise<void> {
     this.check();
-    const found = await lookUpCells(this.#options.files, cells, this.#options.pause);
+    const found = await lookUpCells(this.#files, cells, this.#options.pause);
     for (let edge = cells.find(this.#isAtEdge); edge !== undefined; edge = cells.find(this.#isAtEdge)) {
       const cell = edge;
       await this.#until(() => !this.#isAtEdge(cell));
@@ -131,8 +135,7 @@ export class LazyRestore {
 
   /** Resolves when nothing is left in the files that has a timer up to `limitMs`. */
   loadDue(isEventTime: boolean, limitMs: number): Promise<void> {
-    const { files } = this.#options;
-    for (const { reader } of files) {
+    for (const { reader } of this.#files) {
       const { blocks } = reader;
       for (let i = 0; i < blocks.count; i++) {
         const firstMs = isEventTime ? blocks.firstEventTimerMs(i) : blocks.firstProcessingTimerMs(i);
@@ -180,6 +183,7 @@ export class LazyRestore {
       if (this.#isClosed) return;
       this.isComplete = true;
       this.#closeFiles();
+      this.#lookedUp = new CellSet();
       this.firstEventMs = Infinity;
       this.firstProcessingMs = Infinity;
       this.#wake();
@@ -189,7 +193,8 @@ export class LazyRestore {
   }
 
   #closeFiles(): void {
-    for (const { reader } of this.#options.files) reader.close().catch(() => {});
+    for (const { reader } of this.#files) reader.close().catch(() => {});
+    this.#files = [];
   }
 
   #fail(error: Error): void {
@@ -227,7 +232,8 @@ export class LazyRestore {
   }
 
   async #load({ start, end }: { readonly start: number; readonly end: number }): Promise<void> {
-    const { files, pages, pause } = this.#options;
+    const { pages, pause } = this.#options;
+    const files = this.#files;
     const active: Active = { start, end, keyGroup: start, hash: 0, isTaken: false };
     this.#active = active;
     const chunkBytes = Math.min(READ_BYTES_MAX, Math.max(READ_BYTES_MIN, READ_BYTES / files.length));
@@ -259,7 +265,7 @@ export class LazyRestore {
   #findFirstTimers(): void {
     let event = Infinity;
     let processing = Infinity;
-    for (const { reader } of this.#options.files) {
+    for (const { reader } of this.#files) {
       const { blocks } = reader;
       for (let i = 0; i < blocks.count; i++) {
         const eventMs = blocks.firstEventTimerMs(i);

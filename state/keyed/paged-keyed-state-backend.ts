@@ -353,6 +353,8 @@ export class PagedKeyedStateBackend implements KeyedStateBackend {
 
   #thenSweep(fired: boolean | Promise<boolean>): boolean | Promise<boolean> {
     if (typeof fired !== 'boolean') return fired.then((done) => this.#thenSweep(done));
+    // Clean-up is in no hurry, and what it looks at must be there with all of its parts.
+    if (this.#restore?.isComplete === false) return fired;
     const event = this.#eventExpiry.sweep();
     if (event !== undefined) return event.then(() => this.#sweepProcessing(fired));
     return this.#sweepProcessing(fired);

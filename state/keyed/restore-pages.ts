@@ -63,16 +63,29 @@ export async function openFiles(
   options: OpenOptions,
   isForLookUps = false,
 ): Promise<OpenFile[]> {
-  const { storage, codec, maxParallelism, operatorUid } = options;
+  const { storage } = options;
   const readers: StateFileReader[] = [];
-  for (let at = 0; at < files.length; at += PARALLEL_OPENS) {
-    const opening = files.slice(at, at + PARALLEL_OPENS).map(async (file) => {
-      const reader = await StateFileReader.open(storage, file, isForLookUps ? 0 : chunkBytesOf(files.length));
-      if (isForLookUps && at < OPEN_FILES_MAX) await reader.keepOpen();
-      return reader;
-    });
-    readers.push(...(await Promise.all(opening)));
+  try {
+    for (let at = 0; at < files.length; at += PARALLEL_OPENS) {
+      const opening = files.slice(at, at + PARALLEL_OPENS).map(async (file) => {
+        const reader = await StateFileReader.open(storage, file, isForLookUps ? 0 : chunkBytesOf(files.length));
+        if (isForLookUps && at < OPEN_FILES_MAX) await reader.keepOpen();
+        return reader;
+      });
+      const settled = await Promise.allSettled(opening);
+      for (const result of settled) if (result.status === 'fulfilled') readers.push(result.value);
+      // All are settled: this throws what the first one failed with.
+      await Promise.all(opening);
+    }
+    return withFormats(readers, options);
+  } catch (error) {
+    await Promise.all(readers.map((reader) => reader.close().catch(() => {})));
+    throw error;
   }
+}
+
+function withFormats(readers: readonly StateFileReader[], options: OpenOptions): OpenFile[] {
+  const { codec, maxParallelism, operatorUid } = options;
   const opened: OpenFile[] = [];
   for (const reader of readers) {
     const stored = reader.header.maxParallelism;

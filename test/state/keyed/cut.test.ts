@@ -33,7 +33,8 @@ class Tested {
   backend!: PagedKeyedStateBackend;
   texts!: ReturnType<typeof declare>;
   model = new Map<string, string>();
-  timers = new Map<string, number>();
+  /** Key and time of each. */
+  timers = new Set<string>();
   watermarkMs = 0;
   readonly #pauses: (() => void)[] = [];
   #n = 0;
@@ -42,7 +43,8 @@ class Tested {
     this.sizes = sizes;
   }
 
-  async open(restoreFiles: readonly StateFile[]): Promise<void> {
+  async open(restoreFiles: readonly StateFile[], lazyUnitBytes?: number): Promise<void> {
+    this.#pauses.length = 0;
     this.backend = await createKeyedStateBackend({
       operatorUid: 'tested',
       maxParallelism: 8,
@@ -52,6 +54,7 @@ class Tested {
       storeOperatorId: this.#n++,
       storage: this.storage,
       restoreFiles,
+      ...(lazyUnitBytes !== undefined && { lazyRestore: { fromBytes: 0, unitBytes: lazyUnitBytes } }),
       cache: { decodedBytesMax: 1 << 20, splitBytes: 64, ...this.sizes },
       scheduler: {
         setTimer: () => expect.unreachable(),
@@ -114,9 +117,43 @@ class Tested {
     for (const key of keys) {
       this.backend.setCurrentKey(key);
       this.backend.registerEventTimeTimer(0, atMs);
-      this.timers.set(key, Math.min(atMs, this.timers.get(key) ?? Infinity));
+      this.timers.add(`${key}@${atMs}`);
     }
     this.backend.clearCurrentKey();
+  }
+
+  /** The same for keys that may still have to be restored. */
+  async registerPrepared(keys: readonly string[], atMs: number): Promise<void> {
+    for (let from = 0; from < keys.length;) {
+      const end = await this.backend.prepare(keys, from, keys.length);
+      for (; from < end; from++) {
+        const key = keys[from]!;
+        this.backend.select(from);
+        this.backend.registerEventTimeTimer(0, atMs);
+        this.timers.add(`${key}@${atMs}`);
+      }
+    }
+    this.backend.clearCurrentKey();
+  }
+
+  /** Fires timers, and expects those of all keys that have one due, in order, whether they are restored or not. */
+  async fireDue(toMs: number): Promise<void> {
+    const due = [...this.timers].filter((timer) => Number(timer.split('@')[1]) <= toMs);
+    const fired: string[] = [];
+    let lastMs = -Infinity;
+    this.watermarkMs = Math.max(this.watermarkMs, toMs);
+    const onTimer = (timestampMs: number): void => {
+      const key = this.backend.currentKey() as string;
+      expect(timestampMs).toBeGreaterThanOrEqual(lastMs);
+      lastMs = timestampMs;
+      fired.push(`${key}@${timestampMs}`);
+      const text = `${this.texts.text.value() ?? ''}!`;
+      this.texts.text.update(text);
+      this.model.set(key, text);
+    };
+    while (!(await this.backend.fireEventTimeTimers(toMs, 7, onTimer)));
+    expect(fired.sort()).toEqual(due.sort());
+    for (const timer of due) this.timers.delete(timer);
   }
 
   /** Fires timers: each appends to its text. */
@@ -210,6 +247,61 @@ test('a slow snapshot holds the state of its barrier, and the next one all that 
       }
       expect(tested.contents()).toEqual(tested.model);
       await tested.backend.close();
+    },
+  );
+  await fc.assert(property, { numRuns: 150 });
+}, 300_000);
+
+test('state that is restored while it is changed, cut off and lost again is that of the last snapshot', async () => {
+  const anyLife = fc.record({ steps: anySteps, cutAt: fc.nat(12), unitBytes: fc.constantFrom(1, 20_000, 1 << 20) });
+  const property = fc.asyncProperty(
+    anySizes,
+    fc.array(anyLife, { maxLength: 4, size: 'max' }),
+    async (sizes, lives) => {
+      const tested = new Tested(sizes);
+      await tested.open([]);
+      let n = 0;
+      const keys = Array.from({ length: KEYS }, (_, i) => `k${i}`);
+      await tested.write(keys, 'first');
+      let files = await tested.finish(tested.backend.snapshot({ checkpointId: 0, isFull: false, filePrefix: '0' }));
+      let model = new Map(tested.model);
+      let timers = new Set(tested.timers);
+      for (const [life, { steps, cutAt, unitBytes }] of lives.entries()) {
+        // What came after the last snapshot is lost.
+        await tested.finish(tested.backend.close());
+        tested.model = new Map(model);
+        tested.timers = new Set(timers);
+        await tested.open(files, unitBytes);
+        let taken: Promise<readonly StateFile[]> | undefined = undefined;
+        let atBarrier = model;
+        let timersAtBarrier = timers;
+        for (const [i, step] of steps.entries()) {
+          if (i === cutAt) {
+            atBarrier = new Map(tested.model);
+            timersAtBarrier = new Set(tested.timers);
+            taken = tested.backend.snapshot({ checkpointId: life + 1, isFull: life === 1, filePrefix: `${life + 1}` });
+            taken.catch(() => {});
+          }
+          if (step.do === 'write')
+            await tested.finish(tested.write(step.keys, step.isClear ? undefined : `w${n++}-`.repeat(1 + (n % 5))));
+          else if (step.do === 'register')
+            await tested.finish(tested.registerPrepared(step.keys, tested.watermarkMs + step.inMs));
+          else if (step.do === 'fire') await tested.finish(tested.fireDue(tested.watermarkMs + step.byMs));
+          else if (step.do === 'prefetch') tested.backend.prefetch(step.keys, 0, step.keys.length);
+          else if (step.do === 'release') await tested.release(step.pieces);
+        }
+        if (taken === undefined) continue;
+        files = await tested.finish(taken);
+        model = atBarrier;
+        timers = timersAtBarrier;
+        expect(tested.contents()).toEqual(tested.model);
+      }
+      await tested.finish(tested.backend.close());
+      const copy = new Tested(sizes);
+      for (const [key, bytes] of tested.storage.objects) copy.storage.objects.set(key, bytes);
+      await copy.open(files);
+      expect(copy.contents()).toEqual(model);
+      await copy.backend.close();
     },
   );
   await fc.assert(property, { numRuns: 150 });

@@ -24,9 +24,9 @@ interface Opened {
 async function testOpen(
   storage: MemoryStorage,
   restoreFiles: readonly StateFile[],
-  options: { parallelism?: number; index?: number; isHeld?: boolean; unitBytes?: number } = {},
+  options: { parallelism?: number; index?: number; isHeld?: boolean; unitBytes?: number; timeToLiveMs?: number } = {},
 ): Promise<Opened> {
-  const { parallelism = 1, index = 0, isHeld = false, unitBytes = 1 << 16 } = options;
+  const { parallelism = 1, index = 0, isHeld = false, unitBytes = 1 << 16, timeToLiveMs } = options;
   const range = keyGroupRange(index, parallelism, MAX_PARALLELISM);
   const gate = Promise.withResolvers<void>();
   if (!isHeld) gate.resolve();
@@ -46,7 +46,12 @@ async function testOpen(
   return {
     backend,
     text: backend.state({ kind: 'value', name: 'text', schema: string() }),
-    list: backend.state({ kind: 'list', name: 'list', schema: long() }),
+    list: backend.state({
+      kind: 'list',
+      name: 'list',
+      schema: long(),
+      ...(timeToLiveMs !== undefined && { ttl: { timeToLiveMs, timeDomain: 'processingTime' } }),
+    }),
     release: gate.resolve,
   };
 }
@@ -128,6 +133,36 @@ test('a checkpoint waits until everything was read, and damage that is found lat
   expect(() => opened.backend.prepare(['user-2'], 0, 1)).toThrow(CheckpointCorruptError);
 });
 
+test('no file stays open when one of them is damaged, or when all is restored', async () => {
+  const { storage: written, files } = await testState();
+  let openCount = 0;
+  class OpeningStorage extends MemoryStorage {
+    async openFile(key: string) {
+      openCount++;
+      return {
+        read: async (bytes: Buffer, at: number, length: number, offset: number) => {
+          bytes.set(this.objects.get(key)!.subarray(offset, offset + length), at);
+          return length;
+        },
+        readNow: (bytes: Buffer, at: number, length: number, offset: number) => {
+          bytes.set(this.objects.get(key)!.subarray(offset, offset + length), at);
+          return length;
+        },
+        close: async () => void openCount--,
+      };
+    }
+  }
+  const storage = new OpeningStorage();
+  for (const [key, bytes] of written.objects) storage.objects.set(key, bytes);
+  const opened = await testOpen(storage, files);
+  expect(openCount).toBe(files.length);
+  await opened.backend.whenRestored();
+  expect(openCount).toBe(0);
+  storage.objects.get(files[0]!.key)![0]! ^= 1;
+  await expect(testOpen(storage, files)).rejects.toThrow(CheckpointCorruptError);
+  expect(openCount).toBe(0);
+});
+
 test('a timer fires in time, whatever is restored', async () => {
   const storage = new MemoryStorage();
   const first = await testOpen(storage, []);
@@ -164,6 +199,32 @@ test('a list in parts is whole when its key is used', async () => {
   const files = await first.backend.snapshot({ checkpointId: 1, isFull: false, filePrefix: '1' });
   const opened = await testOpen(storage, files);
   await testEach(opened, [7], () => expect(opened.list.get()).toHaveLength(5000));
+});
+
+test('what has outlived its time is cleaned up when all is restored, and holds up nothing before', async () => {
+  const storage = new MemoryStorage();
+  const first = await testOpen(storage, [], { timeToLiveMs: 1000 });
+  const keys = ALL.slice(0, 2000);
+  first.backend.setProcessingTime(1);
+  await testEach(first, keys, (i) => {
+    for (let n = 0; n < (i % 10 === 0 ? 1000 : 1); n++) first.list.add(n);
+  });
+  const files = await first.backend.snapshot({ checkpointId: 1, isFull: false, filePrefix: '1' });
+  const opened = await testOpen(storage, files, { isHeld: true, unitBytes: 32 << 20, timeToLiveMs: 1000 });
+  for (let i = 0; i < 1000; i++) await Promise.resolve();
+  expect(opened.backend.pageCount()).toBeGreaterThan(0);
+  opened.backend.setProcessingTime(100_000);
+  let isDone = false;
+  const fired = Promise.resolve(opened.backend.fireProcessingTimeTimers(100_000, 100, () => {}));
+  void fired.then(() => void (isDone = true));
+  for (let i = 0; i < 1000; i++) await Promise.resolve();
+  expect(isDone).toBe(true);
+  opened.release();
+  await fired;
+  await opened.backend.whenRestored();
+  expect(opened.backend.pageCount()).toBe(keys.length);
+  for (let i = 0; i < 10; i++) await opened.backend.fireProcessingTimeTimers(100_000, 100, () => {});
+  expect(opened.backend.pageCount()).toBe(0);
 });
 
 test('each subtask reads its own key groups when the parallelism changes', async () => {
