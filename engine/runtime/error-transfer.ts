@@ -16,9 +16,12 @@ export type SentError =
       readonly kind: 'error';
       /** Its classes, its own first. */
       readonly classes: readonly string[];
+      readonly name: string;
       readonly message: string;
       readonly stack: string | undefined;
       readonly cause: SentError | undefined;
+      /** Of an AggregateError. */
+      readonly errors: readonly SentError[] | undefined;
       /** Code, domain, hint and what else it says of itself. */
       readonly fields: Readonly<Record<string, unknown>>;
     }
@@ -62,13 +65,21 @@ export function sendError(error: unknown, depth: number = 0): SentError {
   for (const [name, value] of Object.entries(error)) {
     if (name !== 'cause' && typeof value !== 'function') fields[name] = sendable(value);
   }
+  // What a server's addresses have each failed with.
+  const errors =
+    error instanceof AggregateError && depth < CAUSES_MAX
+      ? error.errors.slice(0, CAUSES_MAX).map((part: unknown) => sendError(part, depth + 1))
+      : undefined;
   const hasCause = error.cause !== undefined && depth < CAUSES_MAX;
   return {
     kind: 'error',
     classes,
-    message: error.message,
+    // Not always that of the class: 'AbortError', 'TimeoutError'.
+    name: String(error.name),
+    message: String(error.message),
     stack: error.stack,
     cause: hasCause ? sendError(error.cause, depth + 1) : undefined,
+    errors,
     fields,
   };
 }
@@ -76,12 +87,13 @@ export function sendError(error: unknown, depth: number = 0): SentError {
 /** Puts an error together again: an instance of the nearest class that the engine knows, with all it says. */
 export function receiveError(sent: SentError): unknown {
   if (sent.kind === 'value') return sent.value;
-  const { classes, message, stack, cause, fields } = sent;
+  const { classes, name, message, stack, cause, errors, fields } = sent;
   const error = cause === undefined ? new Error(message) : new Error(message, { cause: receiveError(cause) });
-  const known = classes.find((name) => CLASSES[name] !== undefined);
+  const known = classes.find((className) => Object.hasOwn(CLASSES, className));
   if (known !== undefined) Object.setPrototypeOf(error, CLASSES[known]!.prototype);
-  for (const [name, value] of Object.entries({ name: classes[0], ...fields, stack }))
-    Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: name in fields });
+  const all = { name, ...(errors === undefined ? {} : { errors: errors.map(receiveError) }), ...fields, stack };
+  for (const [field, value] of Object.entries(all))
+    Object.defineProperty(error, field, { value, writable: true, configurable: true, enumerable: field in fields });
   return error;
 }
 
@@ -92,6 +104,14 @@ export function sendable(value: unknown): unknown {
   try {
     return structuredClone(value) as unknown;
   } catch {
+    return typeof value === 'object' ? textOf(value) : String(value);
+  }
+}
+
+function textOf(value: object): string {
+  try {
     return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
   }
 }

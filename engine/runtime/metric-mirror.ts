@@ -69,7 +69,8 @@ export class MetricSender {
     if (seen.names.size < group.counters.size + group.gauges.size) {
       for (const [name, counter] of group.counters) this.#add(group, seen, name, true, () => counter.value);
       // Looked up each time: a gauge may be replaced.
-      for (const name of group.gauges.keys()) this.#add(group, seen, name, false, () => group.gauges.get(name)!());
+      for (const name of group.gauges.keys())
+        this.#add(group, seen, name, false, () => readGauge(group.gauges.get(name)!));
     }
     for (const child of group.children) this.#visit(child);
   }
@@ -80,6 +81,15 @@ export class MetricSender {
     seen.names.add(key);
     this.#reads.push({ isCounter, read });
     this.#added.push({ group: seen.id, labels: group.labels, name, isCounter });
+  }
+}
+
+/** A gauge of the job that throws must not end the thread: NaN then. */
+function readGauge(gauge: Gauge): number {
+  try {
+    return Number(gauge());
+  } catch {
+    return Number.NaN;
   }
 }
 

@@ -58,3 +58,15 @@ test('gauges that take long to read are read seldom, and at the end', () => {
   mirror.update(sender.take(true));
   expect(readings(target)).toEqual(['{} records 100', `{} pages ${readCount}`]);
 });
+
+test('a gauge that throws shows as NaN, and leaves the others alone', () => {
+  const source = new MetricGroup();
+  source.gauge('broken', () => {
+    throw new Error('no figure');
+  });
+  source.gauge('size', () => 3);
+  const target = new MetricGroup();
+  const clock = { nowMs: () => 0, monotonicMs: () => 0, cpuMs: () => 0 };
+  new MetricMirror(target).update(new MetricSender(source, clock).take(true));
+  expect(readings(target)).toEqual(['{} broken NaN', '{} size 3']);
+});
