@@ -40,6 +40,8 @@ export class RingSender implements RemoteOutputChannel {
   readonly #lentBytes: number;
   readonly #waiting: Waiting[] = [];
   #sentBatches = 0;
+  /** A record could not be sent: nothing behind it may be, whoever has caught that. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor({ channelId, ring, peer, batchRecords, target }: RingEndOptions) {
     this.channelId = channelId;
@@ -59,20 +61,12 @@ export class RingSender implements RemoteOutputChannel {
   }
 
   push(element: StreamElement): void {
-    if (element instanceof RecordBatch) {
-      assert(element.length > 0, () => 'expected a batch with records');
-      this.#sentBatches = (this.#sentBatches + 1) | 0;
-      for (let from = 0; from < element.length;) {
-        this.#begin();
-        from = this.#encoder.records(element, from);
-        this.#end();
-      }
-      element.clear();
-      if (this.#pool.length <= CHANNEL_BATCHES_MAX) this.#pool.push(element);
-    } else {
-      this.#begin();
-      this.#encoder.control(element);
-      this.#end();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      this.#push(element);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
     }
     this.#peer.ring();
   }
@@ -92,6 +86,24 @@ export class RingSender implements RemoteOutputChannel {
     this.#peer.ring();
     if (this.#isRoom()) this.onTake();
     return true;
+  }
+
+  #push(element: StreamElement): void {
+    if (element instanceof RecordBatch) {
+      assert(element.length > 0, () => 'expected a batch with records');
+      this.#sentBatches = (this.#sentBatches + 1) | 0;
+      for (let from = 0; from < element.length;) {
+        this.#begin();
+        from = this.#encoder.records(element, from);
+        this.#end();
+      }
+      element.clear();
+      if (this.#pool.length <= CHANNEL_BATCHES_MAX) this.#pool.push(element);
+    } else {
+      this.#begin();
+      this.#encoder.control(element);
+      this.#end();
+    }
   }
 
   #isRoom(): boolean {

@@ -127,7 +127,7 @@ export class BatchEncoder {
       do {
         writer.value(values[i], site);
         i++;
-      } while (i < length && writer.at - writer.start + writer.text.length < messageBytes);
+      } while (i < length && writer.at - writer.start + writer.text.length + 2 * writer.wideText.length < messageBytes);
     } catch (error) {
       if (error instanceof Unsendable) throw unsendableError(values[i], this.#target);
       throw error;
