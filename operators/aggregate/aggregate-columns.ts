@@ -45,7 +45,7 @@ export function avg<T>(of: (row: T) => Maybe<number>, options: ColumnOptions<T> 
   return { kind: 'avg', of, ...options };
 }
 
-/** The smallest number of any row. Cannot take rows back. */
+/** The smallest number of any row; NaN counts as larger than all others. Cannot take rows back. */
 export function min<T>(of: (row: T) => number): AggregateColumn<T, number>;
 export function min<T>(
   of: (row: T) => Maybe<number>,
@@ -55,7 +55,7 @@ export function min<T>(of: (row: T) => Maybe<number>, options: ColumnOptions<T> 
   return { kind: 'min', of, ...options };
 }
 
-/** The largest number of any row. Cannot take rows back. */
+/** The largest number of any row; NaN counts as larger than all others. Cannot take rows back. */
 export function max<T>(of: (row: T) => number): AggregateColumn<T, number>;
 export function max<T>(
   of: (row: T) => Maybe<number>,

@@ -157,8 +157,10 @@ class Compiler {
     }
     if (this.#keepsValues) {
       for (const [at, { of, filters, columns }] of this.#sets.entries()) {
-        code.line(`{ const x = ${code.constant(of)}(row); const held = filters & ${filters};`);
-        code.line('if (x !== undefined && x !== null && held !== 0) {');
+        // A filter guards what its column reads: no filter holds, no value is asked for.
+        code.line(`{ const held = filters & ${filters};`);
+        code.line(`const x = held === 0 ? undefined : ${code.constant(of)}(row);`);
+        code.line('if (x !== undefined && x !== null) {');
         code.line(`let counts = a.values_${at}.get(x);`);
         code.line(`if (counts === undefined) a.values_${at}.set(x, counts = [${columns.map(() => 0).join(', ')}]);`);
         for (const [index, [field, bit]] of columns.entries()) {
@@ -174,8 +176,10 @@ class Compiler {
     code.line('return a;');
   }
 
+  /** NaN is larger than all other numbers, so that it does not matter which row comes first. */
   #writeExtreme(name: string, kind: 'min' | 'max'): string {
-    return `if (a.${name} === undefined || x ${kind === 'min' ? '<' : '>'} a.${name}) a.${name} = x;`;
+    const isBeyond = kind === 'min' ? `x < a.${name} || a.${name} !== a.${name}` : `x > a.${name} || x !== x`;
+    return `if (a.${name} === undefined || ${isBeyond}) a.${name} = x;`;
   }
 
   #writeMerge(code: Code, withValues: boolean): void {

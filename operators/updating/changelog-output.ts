@@ -2,6 +2,8 @@ import type { Output } from '../../engine/task/output.ts';
 import { DELETE, INSERT, UPDATE_AFTER, UPDATE_BEFORE } from '../../engine/task/row-kind.ts';
 import type { OperatorContext } from '../../engine/task/stream-operator.ts';
 import type { Key } from '../../state/keyed/key.ts';
+import type { StateTtl } from '../../state/keyed/state.ts';
+import { resultsEqual } from '../aggregate/results-equal.ts';
 import { MiniBatch, type MiniBatchSettings } from './mini-batch.ts';
 
 /**
@@ -26,9 +28,17 @@ export interface KeyRowOutput<R> {
   close(): void;
 }
 
-/** @param miniBatch undefined: changes go out at once. */
-export function createKeyRowOutput<R>(emit: EmitMode, miniBatch: MiniBatchSettings | undefined): KeyRowOutput<R> {
-  return miniBatch === undefined ? new DirectRowOutput(emit) : new FoldedRowOutput(emit, miniBatch);
+export interface KeyRowOutputOptions {
+  readonly emit: EmitMode;
+  /** Undefined: changes go out at once. */
+  readonly miniBatch: MiniBatchSettings | undefined;
+  /** With a time-to-live, rows that are the same after a batch go out too: they keep alive what follows. */
+  readonly ttl: StateTtl | undefined;
+}
+
+export function createKeyRowOutput<R>(options: KeyRowOutputOptions): KeyRowOutput<R> {
+  const { emit, miniBatch, ttl } = options;
+  return miniBatch === undefined ? new DirectRowOutput(emit) : new FoldedRowOutput(emit, miniBatch, ttl !== undefined);
 }
 
 class DirectRowOutput<R> implements KeyRowOutput<R> {
@@ -76,11 +86,13 @@ interface FoldedRow<R> {
 class FoldedRowOutput<R> implements KeyRowOutput<R> {
   readonly #batch: MiniBatch<FoldedRow<R>>;
   readonly #hasBefore: boolean;
+  readonly #emitsUnchanged: boolean;
   #context: OperatorContext = undefined as never;
   #output: Output<R> = undefined as never;
 
-  constructor(emit: EmitMode, settings: MiniBatchSettings) {
+  constructor(emit: EmitMode, settings: MiniBatchSettings, emitsUnchanged: boolean) {
     this.#hasBefore = emit === 'changelog';
+    this.#emitsUnchanged = emitsUnchanged;
     this.#batch = new MiniBatch(settings, (_key: Key, row) => this.#send(row));
   }
 
@@ -124,7 +136,7 @@ class FoldedRowOutput<R> implements KeyRowOutput<R> {
       if (before !== undefined) output.collect(before, timestampMs, DELETE);
     } else if (isFirst) {
       output.collect(after, timestampMs, INSERT);
-    } else if (before !== after) {
+    } else if (this.#emitsUnchanged || !resultsEqual(before, after)) {
       if (this.#hasBefore && before !== undefined) output.collect(before, timestampMs, UPDATE_BEFORE);
       output.collect(after, timestampMs, UPDATE_AFTER);
     }

@@ -1,5 +1,5 @@
 import { UserError } from '../../engine/base/errors.ts';
-import type { RowKind } from '../../engine/task/row-kind.ts';
+import { INSERT, type RowKind } from '../../engine/task/row-kind.ts';
 import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { hasTimestamp } from '../../engine/time/timestamps.ts';
 import type { StateTtl, ValueState } from '../../state/keyed/state.ts';
@@ -28,10 +28,10 @@ export class FirstArrivalOperator<T> extends StreamOperator<T> {
     this.#seen = this.context.keyedState.state({ kind: 'value', name: 'seen', schema: boolean(), ttl: this.#ttl });
   }
 
-  override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
+  override processElement(value: unknown, timestampMs: number, _kind: RowKind): void {
     if (this.#seen.value() !== undefined) return;
     this.#seen.update(true);
-    this.output.collect(value as T, timestampMs, kind);
+    this.output.collect(value as T, timestampMs, INSERT);
   }
 }
 
@@ -54,12 +54,12 @@ abstract class UpdatingDeduplicate<T> extends StreamOperator<T> {
   protected readonly ttl: StateTtl | undefined;
   protected readonly rows: KeyRowOutput<T>;
 
-  constructor({ keep, timeOf, ttl, emit, miniBatch }: DeduplicateSettings<T>) {
+  constructor(settings: DeduplicateSettings<T>) {
     super();
-    this.keepsLast = keep === 'last';
-    this.timeOf = timeOf;
-    this.ttl = ttl;
-    this.rows = createKeyRowOutput(emit, miniBatch);
+    this.keepsLast = settings.keep === 'last';
+    this.timeOf = settings.timeOf;
+    this.ttl = settings.ttl;
+    this.rows = createKeyRowOutput(settings);
   }
 
   override open(): void {

@@ -6,7 +6,7 @@ export type Compare<T> = (a: T, b: T) => number;
 
 export interface OrderField<T> {
   readonly field: OrderedField<T>;
-  /** Default `asc`: the smallest first. A missing value is smaller than all others. */
+  /** Default `asc`: the smallest first. A missing value is smaller than all others, NaN larger. */
   readonly direction?: 'asc' | 'desc' | undefined;
 }
 
@@ -37,14 +37,26 @@ export function compareBy<T>(orderBy: OrderBy<T> | undefined, uid: string): Comp
   };
 }
 
+/** Stands for whatever `<` compares. */
+type Comparable = number;
+
 function compareField<T>({ field, direction }: OrderField<T>): Compare<T> {
   const sign = direction === 'desc' ? -1 : 1;
   return (a, b) => {
-    const left = a[field];
-    const right = b[field];
-    if (left < right) return -sign;
-    if (left > right) return sign;
+    const left = a[field] as Comparable | null;
+    const right = b[field] as Comparable | null;
+    // For `<` a null is a 0.
+    if (left !== null && right !== null) {
+      if (left < right) return -sign;
+      if (left > right) return sign;
+    }
     if (left === right) return 0;
-    return sign * (Number(left !== undefined) - Number(right !== undefined));
+    return sign * (placeOf(left) - placeOf(right));
   };
+}
+
+/** Of values that `<` does not compare: a missing one is smaller than all others, NaN larger. */
+function placeOf(value: unknown): number {
+  if (value === undefined || value === null) return -1;
+  return Number.isNaN(value) ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 import type { Output } from '../../engine/task/output.ts';
 import { DELETE, INSERT, UPDATE_AFTER, UPDATE_BEFORE } from '../../engine/task/row-kind.ts';
 import type { OperatorContext } from '../../engine/task/stream-operator.ts';
+import type { StateTtl } from '../../state/keyed/state.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import { createKeyRowOutput, type EmitMode, type KeyRowOutput } from './changelog-output.ts';
 import { MiniBatch, type MiniBatchSettings } from './mini-batch.ts';
@@ -17,6 +18,7 @@ export interface RankedOutputOptions<T, R> {
   readonly createRanked: CreateRanked<T, R> | undefined;
   readonly emit: EmitMode;
   readonly miniBatch: MiniBatchSettings | undefined;
+  readonly ttl: StateTtl | undefined;
 }
 
 /** Where an operator sends the rows of a key that are in its list, whenever they change. */
@@ -53,9 +55,9 @@ class SingleOutput<T, R> implements RankedOutput<T, R> {
   readonly #rows: KeyRowOutput<R>;
   readonly #create: CreateRanked<T, R>;
 
-  constructor({ createRanked, emit, miniBatch }: RankedOutputOptions<T, R>) {
-    this.#rows = createKeyRowOutput(emit, miniBatch);
-    this.#create = createRanked ?? ((row) => row as unknown as R);
+  constructor(options: RankedOutputOptions<T, R>) {
+    this.#rows = createKeyRowOutput(options);
+    this.#create = options.createRanked ?? ((row) => row as unknown as R);
   }
 
   open(context: OperatorContext, output: Output<R>): void {
@@ -69,7 +71,7 @@ class SingleOutput<T, R> implements RankedOutput<T, R> {
     _added: T | undefined,
     timestampMs: number,
   ): void {
-    this.#rows.change(before && this.#create(before, 1), after && this.#create(after, 1), timestampMs);
+    this.#rows.change(this.#resultOf(before), this.#resultOf(after), timestampMs);
   }
 
   flush(): void {
@@ -78,6 +80,10 @@ class SingleOutput<T, R> implements RankedOutput<T, R> {
 
   close(): void {
     this.#rows.close();
+  }
+
+  #resultOf(row: T | undefined): R | undefined {
+    return row === undefined ? undefined : this.#create(row, 1);
   }
 }
 

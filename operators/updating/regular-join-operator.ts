@@ -118,7 +118,13 @@ export class RegularJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
     // The row that is there counts: a deletion may give no more than the key.
     if (own.isUnique) {
       own.state.load();
-      taken = own.state.stored ?? row;
+      const { hasRow, stored } = own.state;
+      // None that is there, or one without partners: nothing came of it. An expired one has left results.
+      if (stored === undefined && (hasRow || own.settings.ttl === undefined)) {
+        own.state.clear();
+        return;
+      }
+      taken = stored ?? row;
     }
     own.state.remove(taken);
     const count = this.#findPartners(own, other, taken);
@@ -154,7 +160,9 @@ export class RegularJoinOperator<L, R, OUT> extends StreamOperator<OUT> {
     const { rows, matchCounts } = state;
     for (const i of this.#partners) {
       const before = matchCounts[i]!;
+      // A row that was never there has no partner to take away.
       const after = Math.max(0, before + change);
+      if (after === before) continue;
       matchCounts[i] = after;
       if (change > 0 && before === 0) this.#emitPadded(outer, rows[i], timestampMs, DELETE);
       else if (change < 0 && after === 0) this.#emitPadded(outer, rows[i], timestampMs, INSERT);

@@ -32,7 +32,10 @@ export interface RegularJoinSide<T> {
    * there, in one byte, so that rows of the other side need not wait for it. Pure. Default: all rows may have partners.
    */
   readonly filter?: ((row: T) => boolean) | undefined;
-  /** How long a row is kept; by default from when it came. Default: for good. */
+  /**
+   * How long a row is kept at least; by default from when it came. Where partners are counted (the outer side) or rows are
+   * taken back, a change of one row of a key starts it anew for those beside it. Default: for good.
+   */
   readonly ttl?: TtlOptions | undefined;
 }
 

@@ -8,7 +8,6 @@ import { type TopRows, topRows, TopRowsReader, TopRowsSchema } from './top-rows.
 
 export interface TopNOperatorOptions<T, R> extends RankedOutputOptions<T, R> {
   readonly compare: Compare<T>;
-  readonly ttl: StateTtl | undefined;
 }
 
 const NO_ROWS: readonly never[] = [];

@@ -207,3 +207,42 @@ test('a row is taken back where it is, not where its bytes stand across two othe
   expect(take(harness)).toEqual(['+I 01 @1', '+I 22 @1']);
   await harness.close();
 });
+
+test('a unique side takes back nothing when nothing is there, or nothing with a partner', async () => {
+  const filter = ({ number }: Row): boolean => number > 0;
+  const harness = await start({ left: { ...PLAIN, isUnique: true, filter } });
+  harness.processElement2(row(7), 1);
+  harness.processElement1(row(1), 2, DELETE);
+  harness.processElement1(row(-1), 3);
+  // A deletion that gives no more than the key.
+  harness.processElement1(row(1), 4, DELETE);
+  harness.processElement1(row(2), 5);
+  harness.processElement1(row(3), 6, DELETE);
+  harness.processElement1(row(2), 7, DELETE);
+  expect(take(harness)).toEqual(['+I 2 7 @5', '-D 2 7 @6']);
+  await harness.close();
+});
+
+test('a row that was never there leaves the padded rows of the other side as they are', async () => {
+  const harness = await start({ joinType: 'left' });
+  harness.processElement1(row(1), 1);
+  harness.processElement2(row(7), 2, DELETE);
+  harness.processElement2(row(8), 3);
+  expect(take(harness).filter((line) => line.includes('1 -'))).toEqual(['+I 1 - @1', '-D 1 - @3']);
+  await harness.close();
+});
+
+test('rows without fields are counted, and taken back', async () => {
+  const Nothing = record('Nothing', {});
+  const harness = await start({ left: { ...PLAIN, schema: Nothing as never }, join: (_, right) => `${right?.number}` });
+  harness.processElement1(row(1), 1, DELETE);
+  for (let i = 0; i < 3; i++) harness.processElement1(row(1), 1);
+  harness.processElement1(row(1), 1, DELETE);
+  await harness.initializeState(await harness.snapshot());
+  harness.processElement2(row(7), 2);
+  expect(take(harness)).toEqual(['+I 7 @2', '+I 7 @2']);
+  for (let i = 0; i < 3; i++) harness.processElement1(row(1), 3, DELETE);
+  take(harness);
+  expect(harness.backend.inspect('a', 'left-rows')).toBeUndefined();
+  await harness.close();
+});

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { DELETE, INSERT, type RowKind, UPDATE_AFTER } from '../../../engine/task/row-kind.ts';
 import { declareDeduplicate, type DeduplicateOptions } from '../../../operators/updating/deduplicate.ts';
 import { declareTopN, type TopNOptions } from '../../../operators/updating/top-n.ts';
+import { optional } from '../../../state/schema/optional.ts';
 import { record } from '../../../state/schema/record.ts';
-import { long, string } from '../../../state/schema/scalars.ts';
+import { float64, long, string } from '../../../state/schema/scalars.ts';
 import type { Infer, Schema } from '../../../state/schema/schema.ts';
 import { TEST_BACKENDS } from '../../harness/operators/backends.ts';
 import { keyedOneInputHarness, type OperatorHarness } from '../../harness/operators/operator-harness.ts';
@@ -112,6 +113,37 @@ test('changes that are held back leave at the size, the latency, a watermark and
   await harness.close();
 });
 
+test('a row that is the same after a batch is not sent again', async () => {
+  const miniBatch = { latency: '1s' } as const;
+  const tops = [
+    await startTop({ n: 1, input: 'changelog', miniBatch }),
+    await startTop({ n: 1, input: 'changelog', withRank: true, miniBatch }),
+  ];
+  for (const top of tops) {
+    put(top, 1, 5);
+    await top.processWatermark(1);
+    expect(take(top)).toHaveLength(1);
+    put(top, 2, 7);
+    put(top, 2, 7, DELETE);
+    put(top, 1, 5, DELETE);
+    put(top, 1, 5);
+    await top.processWatermark(2);
+    expect(take(top)).toEqual([]);
+    await top.close();
+  }
+  for (const ttl of [undefined, { processingTime: '1h' } as const]) {
+    const last = await startOne({ keep: 'last', miniBatch, ttl });
+    put(last, 1, 5);
+    await last.processWatermark(1);
+    expect(take(last)).toEqual(['+I a 1 5']);
+    put(last, 2, 7);
+    put(last, 1, 5);
+    await last.processWatermark(2);
+    expect(take(last)).toEqual(ttl === undefined ? [] : ['-U a 1 5', '+U a 1 5']);
+    await last.close();
+  }
+});
+
 async function startOne(options: Omit<DeduplicateOptions<Row>, 'uid'>): Promise<OperatorHarness<Result>> {
   const { factory } = declareDeduplicate<Row>({ uid: 'one', schema: Row, ...options });
   return keyedOneInputHarness(factory, (row: Row) => row.book, { backend: TEST_BACKENDS[2]! });
@@ -123,6 +155,12 @@ test('the first by arrival comes once, until it is forgotten', async () => {
   expect(put(harness, 2, 0)).toEqual([]);
   await harness.setProcessingTime(1_000);
   expect(put(harness, 3, 0)).toEqual(['+I a 3 0']);
+  await harness.close();
+});
+
+test('the first of a stream of updates comes as an insertion', async () => {
+  const harness = await startOne({ keep: 'first' });
+  expect(put(harness, 1, 0, UPDATE_AFTER)).toEqual(['+I a 1 0']);
   await harness.close();
 });
 
@@ -169,5 +207,50 @@ test('a list that is stored as an older format is read', async () => {
   await harness.initializeState(snapshot);
   expect(put(harness, 7, 1)).toEqual([]);
   expect(put(harness, 8, 3)).toEqual(['-U a 2 2 #3', '+U a 8 3 #3']);
+  await harness.close();
+});
+
+test('missing values are smaller than all others, NaN is larger, in whatever order rows come', async () => {
+  const Measured = record('Measured', { value: optional(float64()) });
+  type Measured = { readonly value?: number | null | undefined };
+  const values = [3, undefined, Number.NaN, -5, null, 0];
+  for (let first = 0; first < values.length; first++) {
+    const { factory } = declareTopN<Measured, Measured>({
+      uid: 'top',
+      n: 6,
+      orderBy: { field: 'value' } as never,
+      schema: Measured as unknown as Schema<Measured>,
+      withRank: true,
+    });
+    const harness = await keyedOneInputHarness(factory, () => 'a', { backend: TEST_BACKENDS[2]! });
+    const byRank: unknown[] = [];
+    for (let i = 0; i < values.length; i++) harness.processElement({ value: values[(first + i) % values.length] }, 1);
+    for (const { kind, value } of harness.takeOutput().filter(isRecord)) {
+      const { rank, value: number } = value as { rank: number; value?: number | null };
+      if (kind !== '-U') byRank[rank - 1] = number ?? undefined;
+    }
+    expect(byRank).toEqual([undefined, undefined, -5, 0, 3, Number.NaN]);
+    await harness.close();
+  }
+});
+
+test('rows that are falsy are rows', async () => {
+  const { factory } = declareTopN<number, string>({
+    uid: 'top',
+    n: 1,
+    orderBy: (a, b) => a - b,
+    schema: long(),
+    withRank: (row, rank) => `${rank}. ${row}`,
+  });
+  const harness = await keyedOneInputHarness(factory, () => 'a', { backend: TEST_BACKENDS[2]! });
+  for (const number of [1, 0, -1]) harness.processElement(number, 1);
+  const rows = harness.takeOutput().filter(isRecord);
+  expect(rows.map(({ kind, value }) => `${kind} ${value}`)).toEqual([
+    '+I 1. 1',
+    '-U 1. 1',
+    '+U 1. 0',
+    '-U 1. 0',
+    '+U 1. -1',
+  ]);
   await harness.close();
 });
