@@ -1,9 +1,11 @@
+import { describeRecord } from '../base/describe-record.ts';
 import { UserError } from '../base/errors.ts';
 import { keyGroupOf, subtaskOfKeyGroup } from '../../state/keyed/key-group.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import { Output } from '../task/output.ts';
 import type { RecordBatch } from '../task/record-batch.ts';
 import type { RowKind } from '../task/row-kind.ts';
+import { checkedKey } from './checked-key.ts';
 import type { OutputChannel } from './channel-ends.ts';
 import type { ControlElement } from './control-element.ts';
 
@@ -176,7 +178,7 @@ export class SelectedOutput extends RoutedOutput {
     if (this.channels[index] === undefined) {
       throw new UserError(
         'USER_FUNCTION',
-        `the partitioner before '${this.#targetName}' returned ${String(index)} for the record ${preview(value)}, expected an integer in [0, ${this.channels.length})`,
+        `the partitioner before '${this.#targetName}' returned ${String(index)} for the record ${describeRecord(value)}, expected an integer in [0, ${this.channels.length})`,
       );
     }
     this.append(index, value, timestampMs, kind);
@@ -187,26 +189,5 @@ export class SelectedOutput extends RoutedOutput {
 export class BroadcastOutput extends RoutedOutput {
   collect(value: unknown, timestampMs: number, kind: RowKind): void {
     for (let i = 0; i < this.channels.length; i++) this.append(i, value, timestampMs, kind);
-  }
-}
-
-function checkedKey(key: Key, value: unknown, targetName: string): Key {
-  if (key === undefined || key === null) {
-    throw new UserError(
-      'JOB_DEFINITION',
-      `the key selector before '${targetName}' returned ${String(key)} for the record ${preview(value)}`,
-      {
-        hint: 'Filter such records out before keyBy, or give them a key of their own.',
-      },
-    );
-  }
-  return key;
-}
-
-function preview(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 200);
-  } catch {
-    return String(value);
   }
 }

@@ -1,8 +1,8 @@
-import { UserError } from '../../engine/base/errors.ts';
+import { checkedKey } from '../../engine/exchange/checked-key.ts';
 import { INSERT, isRetraction, type RowKind } from '../../engine/task/row-kind.ts';
-import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import type { Key } from '../../state/keyed/key.ts';
+import { HoldingOperator } from '../updating/holding-operator.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import { refuseRetraction } from './group-aggregate-operator.ts';
@@ -28,10 +28,10 @@ interface OpenPartial<ACC> extends PartialGroup<ACC> {
  *
  * Stateless: the batch is sent on before every barrier.
  */
-export class LocalAggregateOperator<IN, ACC> extends StreamOperator<PartialGroup<ACC>> {
+export class LocalAggregateOperator<IN, ACC> extends HoldingOperator<PartialGroup<ACC>> {
   readonly #aggregate: GroupAggregateFunction<IN, ACC, unknown>;
   readonly #keySelector: (value: IN) => Key;
-  readonly #batch: MiniBatch<OpenPartial<ACC>>;
+  protected override readonly held: MiniBatch<OpenPartial<ACC>>;
   /** Of the row before. */
   #latest: OpenPartial<ACC> | undefined;
 
@@ -39,11 +39,11 @@ export class LocalAggregateOperator<IN, ACC> extends StreamOperator<PartialGroup
     super();
     this.#aggregate = aggregate;
     this.#keySelector = keySelector;
-    this.#batch = new MiniBatch(batch, (_key, partial) => this.#send(partial));
+    this.held = new MiniBatch(batch, (_key, partial) => this.#send(partial));
   }
 
   override open(): void {
-    this.#batch.open(this.context);
+    this.held.open(this.context);
   }
 
   override processElement(value: unknown, timestampMs: number, kind: RowKind): void {
@@ -59,35 +59,15 @@ export class LocalAggregateOperator<IN, ACC> extends StreamOperator<PartialGroup
       partial.rows--;
     }
     partial.timestampMs = laterTimestamp(partial.timestampMs, timestampMs);
-    this.#batch.count();
-  }
-
-  override processWatermark(): void {
-    this.#batch.flush();
-  }
-
-  override processStatus(): void {
-    this.#batch.flush();
-  }
-
-  override prepareSnapshotPreBarrier(): void {
-    this.#batch.flush();
-  }
-
-  override finish(): void {
-    this.#batch.flush();
-  }
-
-  override close(): void {
-    this.#batch.close();
+    this.held.count();
   }
 
   #partialOf(key: Key, value: unknown): OpenPartial<ACC> {
-    let partial = this.#batch.get(key);
+    let partial = this.held.get(key);
     if (partial === undefined) {
-      checkKey(key, value, this.context.operatorName);
+      checkedKey(key, value, this.context.operatorName);
       partial = { key, accumulator: this.#aggregate.createAccumulator(), rows: 0, timestampMs: NO_TIMESTAMP };
-      this.#batch.set(key, partial);
+      this.held.set(key, partial);
     }
     this.#latest = partial;
     return partial;
@@ -96,23 +76,5 @@ export class LocalAggregateOperator<IN, ACC> extends StreamOperator<PartialGroup
   #send(partial: OpenPartial<ACC>): void {
     this.#latest = undefined;
     this.output.collect(partial, partial.timestampMs, INSERT);
-  }
-}
-
-/** @throws UserError JOB_DEFINITION for a record without key. */
-export function checkKey(key: Key, value: unknown, operatorName: string): void {
-  if (key !== undefined && key !== null) return;
-  throw new UserError(
-    'JOB_DEFINITION',
-    `the key selector before '${operatorName}' returned ${String(key)} for the record ${previewOf(value)}`,
-    { hint: 'Filter such records out before keyBy, or give them a key of their own.' },
-  );
-}
-
-function previewOf(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 200);
-  } catch {
-    return String(value);
   }
 }

@@ -1,3 +1,4 @@
+import { checkedKey } from '../../engine/exchange/checked-key.ts';
 import { INSERT, type RowKind } from '../../engine/task/row-kind.ts';
 import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { MIN_TIMESTAMP_MS } from '../../engine/time/timestamps.ts';
@@ -5,7 +6,6 @@ import type { Key } from '../../state/keyed/key.ts';
 import type { AggregateFunction } from '../process/state-spec.ts';
 import { SliceTimes } from './slice-times.ts';
 import { requireTimestamp } from '../window/window-assigner.ts';
-import { checkKey } from './local-aggregate-operator.ts';
 import type { SlicePartial } from './slice-partial.ts';
 
 /** Keys and slices held at most, in each subtask. */
@@ -132,7 +132,7 @@ export class LocalSlicesOperator<T, ACC> extends StreamOperator<SlicePartial<T, 
     const { partials } = this.#current!;
     let partial = partials.get(key);
     if (partial === undefined) {
-      checkKey(key, value, this.context.operatorName);
+      checkedKey(key, value, this.context.operatorName);
       if (this.#count >= PARTIALS_MAX) this.#makeRoom();
       const accumulator = this.#aggregate.createAccumulator();
       partial = { key, rows: 0, accumulator, value: undefined, timestampMs: -Infinity };

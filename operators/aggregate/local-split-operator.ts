@@ -1,14 +1,14 @@
+import { checkedKey } from '../../engine/exchange/checked-key.ts';
 import { INSERT, isRetraction, type RowKind } from '../../engine/task/row-kind.ts';
 import type { Output } from '../../engine/task/output.ts';
-import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import { compositeKey } from '../../state/keyed/key-group.ts';
 import type { Key } from '../../state/keyed/key.ts';
+import { HoldingOperator } from '../updating/holding-operator.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { DistinctValue } from './aggregate-columns.ts';
 import type { ColumnsAccumulator, CompiledAggregates } from './compile-aggregates.ts';
 import { refuseRetraction } from './group-aggregate-operator.ts';
-import { checkKey } from './local-aggregate-operator.ts';
 import { laterTimestamp } from './mini-batch-aggregate-operator.ts';
 import type { PartialGroup } from './partial-group.ts';
 import { SEEN_VALUES, type SeenValue } from './split-distinct.ts';
@@ -34,11 +34,11 @@ interface OpenGroup extends PartialGroup<ColumnsAccumulator> {
  *
  * Stateless: the batch is sent on before every barrier.
  */
-export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsAccumulator>> {
+export class LocalSplitOperator<IN> extends HoldingOperator<PartialGroup<ColumnsAccumulator>> {
   override readonly takesRetractions: boolean;
   readonly #compiled: CompiledAggregates;
   readonly #keySelector: (value: IN) => Key;
-  readonly #batch: MiniBatch<OpenGroup>;
+  protected override readonly held: MiniBatch<OpenGroup>;
   readonly #values: GroupValues[] = [];
   #seen: Output<SeenValue> = undefined as never;
   readonly #valuesByGroup = new Map<Key, GroupValues>();
@@ -50,11 +50,11 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
     this.takesRetractions = takesRetractions;
     this.#compiled = compiled;
     this.#keySelector = keySelector;
-    this.#batch = new MiniBatch(batch, (_key, group) => this.#send(group));
+    this.held = new MiniBatch(batch, (_key, group) => this.#send(group));
   }
 
   override open(): void {
-    this.#batch.open(this.context);
+    this.held.open(this.context);
     this.#seen = this.context.sideOutput(SEEN_VALUES);
   }
 
@@ -70,35 +70,15 @@ export class LocalSplitOperator<IN> extends StreamOperator<PartialGroup<ColumnsA
     group.rows += by;
     group.timestampMs = laterTimestamp(group.timestampMs, timestampMs);
     this.#latestValues!.add(value, filters, by);
-    this.#batch.count();
-  }
-
-  override processWatermark(): void {
-    this.#batch.flush();
-  }
-
-  override processStatus(): void {
-    this.#batch.flush();
-  }
-
-  override prepareSnapshotPreBarrier(): void {
-    this.#batch.flush();
-  }
-
-  override finish(): void {
-    this.#batch.flush();
-  }
-
-  override close(): void {
-    this.#batch.close();
+    this.held.count();
   }
 
   #groupOf(key: Key, value: unknown): OpenGroup {
-    let group = this.#batch.get(key);
+    let group = this.held.get(key);
     if (group === undefined) {
-      checkKey(key, value, this.context.operatorName);
+      checkedKey(key, value, this.context.operatorName);
       group = { key, accumulator: this.#compiled.create(), rows: 0, timestampMs: NO_TIMESTAMP };
-      this.#batch.set(key, group);
+      this.held.set(key, group);
       this.#valuesByGroup.set(key, this.#values.pop() ?? this.#newValues());
     }
     this.#latest = group;

@@ -1,7 +1,7 @@
 import type { RowKind } from '../../engine/task/row-kind.ts';
-import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import type { Key } from '../../state/keyed/key.ts';
+import { HoldingOperator } from '../updating/holding-operator.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { GroupAggregateFunction } from './group-aggregate-function.ts';
 import { type GroupAggregateOperatorOptions, refuseRetraction, resultOf } from './group-aggregate-operator.ts';
@@ -30,13 +30,13 @@ interface ChangedGroup<ACC, R> {
  * Stateful: as `GroupAggregateOperator`, and with the same states.
  * Law: folding the changes gives the same as without batches. A change carries the last timestamp of its rows.
  */
-export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<OUT> {
+export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends HoldingOperator<OUT> {
   override readonly takesRetractions: boolean;
   readonly #aggregate: GroupAggregateFunction<IN, ACC, R>;
   readonly #takesPartials: boolean;
   readonly #group: GroupState<IN, ACC, R>;
   readonly #changes: GroupChanges<R, OUT>;
-  readonly #batch: MiniBatch<ChangedGroup<ACC, R>>;
+  protected override readonly held: MiniBatch<ChangedGroup<ACC, R>>;
   /** Of the row before. */
   #latest: ChangedGroup<ACC, R> | undefined;
 
@@ -48,13 +48,13 @@ export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<
     this.#takesPartials = takesPartials;
     this.#group = new GroupState(aggregate, ttl, options.state);
     this.#changes = new GroupChanges({ createRow, isUpsert, emitsUnchanged: ttl !== undefined });
-    this.#batch = new MiniBatch(batch, (_key, changed) => this.#send(changed));
+    this.held = new MiniBatch(batch, (_key, changed) => this.#send(changed));
   }
 
   override open(): void {
     this.#changes.output = this.output;
     this.#group.open(this.context);
-    this.#batch.open(this.context);
+    this.held.open(this.context);
   }
 
   override checkRowKind(kind: RowKind): void {
@@ -71,31 +71,11 @@ export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<
       ? group.merge(before, value as PartialGroup<ACC>)
       : group.apply(before, value as IN, kind);
     changed.timestampMs = laterTimestamp(changed.timestampMs, timestampMs);
-    this.#batch.count();
-  }
-
-  override processWatermark(): void {
-    this.#batch.flush();
-  }
-
-  override processStatus(): void {
-    this.#batch.flush();
-  }
-
-  override prepareSnapshotPreBarrier(): void {
-    this.#batch.flush();
-  }
-
-  override finish(): void {
-    this.#batch.flush();
-  }
-
-  override close(): void {
-    this.#batch.close();
+    this.held.count();
   }
 
   #changedGroup(key: Key, before: ACC | undefined): ChangedGroup<ACC, R> {
-    let changed = this.#batch.get(key);
+    let changed = this.held.get(key);
     if (changed === undefined) {
       changed = {
         key,
@@ -103,7 +83,7 @@ export class MiniBatchAggregateOperator<IN, ACC, R, OUT> extends StreamOperator<
         accumulator: undefined,
         timestampMs: NO_TIMESTAMP,
       };
-      this.#batch.set(key, changed);
+      this.held.set(key, changed);
     }
     this.#latest = changed;
     return changed;

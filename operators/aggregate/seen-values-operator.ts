@@ -1,11 +1,11 @@
 import { INSERT } from '../../engine/task/row-kind.ts';
-import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import { NO_TIMESTAMP } from '../../engine/time/timestamps.ts';
 import type { Key } from '../../state/keyed/key.ts';
 import type { ValueState } from '../../state/keyed/state.ts';
 import { array } from '../../state/schema/collections.ts';
 import { int, long } from '../../state/schema/scalars.ts';
 import { type TtlOptions, valueState } from '../process/state-spec.ts';
+import { HoldingOperator } from '../updating/holding-operator.ts';
 import { MiniBatch, type MiniBatchSettings } from '../updating/mini-batch.ts';
 import type { ColumnsAccumulator, CompiledAggregates } from './compile-aggregates.ts';
 import { keepFilters } from './keep-filters.ts';
@@ -32,11 +32,11 @@ interface OpenPartial extends PartialGroup<ColumnsAccumulator> {
  *
  * Stateful: the filters of one value of a group, per key; or how often it is there, by column.
  */
-export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccumulator>> {
+export class SeenValuesOperator extends HoldingOperator<PartialGroup<ColumnsAccumulator>> {
   override readonly takesRetractions = false;
   readonly #compiled: CompiledAggregates;
   readonly #ttl: TtlOptions | undefined;
-  readonly #batch: MiniBatch<OpenPartial>;
+  protected override readonly held: MiniBatch<OpenPartial>;
   readonly #isCounting: boolean;
   #filters: ValueState<number> = undefined as never;
   #counts: ValueState<number[]> = undefined as never;
@@ -47,7 +47,7 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
     this.#compiled = compiled;
     // A value that is still seen is kept, even if it is not new.
     this.#ttl = ttl === undefined ? undefined : { ...ttl, update: 'onReadAndWrite' };
-    this.#batch = new MiniBatch(batch, (_group, partial) => {
+    this.held = new MiniBatch(batch, (_group, partial) => {
       this.output.collect(partial, partial.timestampMs, INSERT);
     });
   }
@@ -57,7 +57,7 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
     const options = { ttl: this.#ttl };
     if (this.#isCounting) this.#counts = this.keyedState(valueState(array(long()), options).toDescriptor('counts'));
     else this.#filters = this.keyedState(valueState(int(), options).toDescriptor('filters'));
-    this.#batch.open(this.context);
+    this.held.open(this.context);
   }
 
   override processElement(value: unknown, timestampMs: number): void {
@@ -71,7 +71,7 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
     if (fresh === 0) return;
     this.#filters.update(before | fresh);
     this.#compiled.addFresh(this.#partialOf(seen.group, timestampMs), seen.set, fresh, 1);
-    this.#batch.count();
+    this.held.count();
   }
 
   #count({ group, set, counts }: SeenValue, timestampMs: number): void {
@@ -81,36 +81,16 @@ export class SeenValuesOperator extends StreamOperator<PartialGroup<ColumnsAccum
     const accumulator = this.#partialOf(group, timestampMs);
     if (come !== 0) this.#compiled.addFresh(accumulator, set, come, 1);
     if (gone !== 0) this.#compiled.addFresh(accumulator, set, gone, -1);
-    this.#batch.count();
+    this.held.count();
   }
 
   #partialOf(group: Key, timestampMs: number): ColumnsAccumulator {
-    let partial = this.#batch.get(group);
+    let partial = this.held.get(group);
     if (partial === undefined) {
       partial = { key: group, accumulator: this.#compiled.create(), rows: 0, timestampMs: NO_TIMESTAMP };
-      this.#batch.set(group, partial);
+      this.held.set(group, partial);
     }
     partial.timestampMs = laterTimestamp(partial.timestampMs, timestampMs);
     return partial.accumulator;
-  }
-
-  override processWatermark(): void {
-    this.#batch.flush();
-  }
-
-  override processStatus(): void {
-    this.#batch.flush();
-  }
-
-  override prepareSnapshotPreBarrier(): void {
-    this.#batch.flush();
-  }
-
-  override finish(): void {
-    this.#batch.flush();
-  }
-
-  override close(): void {
-    this.#batch.close();
   }
 }

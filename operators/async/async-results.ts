@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { UserError } from '../../engine/base/errors.ts';
 
 /** The results that an async function has given, as a list. @throws UserError USER_FUNCTION when they are none. */
@@ -16,14 +15,4 @@ export function toResults<R>(given: Iterable<R>): readonly R[] {
 
 export function isPromise<V>(value: V | PromiseLike<V>): value is PromiseLike<V> {
   return typeof (value as PromiseLike<V> | null | undefined)?.then === 'function';
-}
-
-/** A record in an error message. */
-export function describeRecord(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 200);
-  } catch {
-    // Cyclic, or with a bigint.
-    return inspect(value).slice(0, 200);
-  }
 }

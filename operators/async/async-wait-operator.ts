@@ -1,3 +1,4 @@
+import { describeRecord } from '../../engine/base/describe-record.ts';
 import { ExternalError, TidemarkError, UserError } from '../../engine/base/errors.ts';
 import type { Counter } from '../../engine/base/metrics.ts';
 import type { RowKind } from '../../engine/task/row-kind.ts';
@@ -6,7 +7,7 @@ import type { Schema } from '../../state/schema/schema.ts';
 import { FunctionContext } from '../process/function-context.ts';
 import type { AsyncFunction } from './async-function.ts';
 import { type AsyncQueue, AsyncRequest, type QueuedElement, QueuedMark } from './async-request.ts';
-import { describeRecord, isPromise, toResults } from './async-results.ts';
+import { isPromise, toResults } from './async-results.ts';
 import type { AsyncRetryStrategy } from './async-retry.ts';
 import { Fifo } from './fifo.ts';
 import { OrderedQueue } from './ordered-queue.ts';

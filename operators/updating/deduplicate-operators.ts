@@ -7,6 +7,7 @@ import { record } from '../../state/schema/record.ts';
 import { boolean, long } from '../../state/schema/scalars.ts';
 import type { Schema } from '../../state/schema/schema.ts';
 import { createKeyRowOutput, type EmitMode, type KeyRowOutput } from './changelog-output.ts';
+import { type Held, HoldingOperator } from './holding-operator.ts';
 import type { MiniBatchSettings } from './mini-batch.ts';
 
 /**
@@ -47,11 +48,12 @@ export interface DeduplicateSettings<T> {
 }
 
 /** What the operators that send updates share. */
-abstract class UpdatingDeduplicate<T> extends StreamOperator<T> {
+abstract class UpdatingDeduplicate<T> extends HoldingOperator<T> {
   override readonly takesRetractions = false;
   protected readonly keepsLast: boolean;
   protected readonly timeOf: TimeOf<T>;
   protected readonly ttl: StateTtl | undefined;
+  protected override readonly held: Held;
   protected readonly rows: KeyRowOutput<T>;
 
   constructor(settings: DeduplicateSettings<T>) {
@@ -60,30 +62,11 @@ abstract class UpdatingDeduplicate<T> extends StreamOperator<T> {
     this.timeOf = settings.timeOf;
     this.ttl = settings.ttl;
     this.rows = createKeyRowOutput(settings);
+    this.held = this.rows;
   }
 
   override open(): void {
     this.rows.open(this.context, this.output);
-  }
-
-  override processWatermark(): void {
-    this.rows.flush();
-  }
-
-  override processStatus(): void {
-    this.rows.flush();
-  }
-
-  override prepareSnapshotPreBarrier(): void {
-    this.rows.flush();
-  }
-
-  override finish(): void {
-    this.rows.flush();
-  }
-
-  override close(): void {
-    this.rows.close();
   }
 
   /** @throws UserError JOB_DEFINITION for a time that is none. */

@@ -35,11 +35,8 @@ export function miniBatchSettings(uid: string, options: MiniBatchOptions): MiniB
 }
 
 /**
- * What an operator holds back, by key. It leaves after so many records, after the latency, before a barrier, before a
- * watermark goes on and at the end: so nothing in it is state, and no row falls behind a watermark that it was in time for.
- *
- * The operator calls `flush` in `prepareSnapshotPreBarrier`, `processWatermark`, `processStatus` and `finish`, and `close`
- * in `close`.
+ * What a `HoldingOperator` holds back, by key. It leaves after so many records and after the latency, and whenever the
+ * operator says.
  */
 export class MiniBatch<E> {
   readonly #settings: MiniBatchSettings;

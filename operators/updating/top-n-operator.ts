@@ -1,7 +1,7 @@
 import type { RowKind } from '../../engine/task/row-kind.ts';
-import { StreamOperator } from '../../engine/task/stream-operator.ts';
 import type { StateTtl, ValueState } from '../../state/keyed/state.ts';
 import type { Schema } from '../../state/schema/schema.ts';
+import { type Held, HoldingOperator } from './holding-operator.ts';
 import type { Compare } from './order-by.ts';
 import { createRankedOutput, type RankedOutput, type RankedOutputOptions } from './ranked-output.ts';
 import { type TopRows, topRows, TopRowsReader, TopRowsSchema } from './top-rows.ts';
@@ -13,11 +13,12 @@ export interface TopNOperatorOptions<T, R> extends RankedOutputOptions<T, R> {
 const NO_ROWS: readonly never[] = [];
 
 /** What all top-N operators share: their output, and when it is flushed. */
-export abstract class RankingOperator<T, R> extends StreamOperator<R> {
+export abstract class RankingOperator<T, R> extends HoldingOperator<R> {
   protected readonly n: number;
   protected readonly compare: Compare<T>;
   protected readonly schema: Schema<T>;
   protected readonly ttl: StateTtl | undefined;
+  protected override readonly held: Held;
   protected readonly results: RankedOutput<T, R>;
 
   constructor(options: TopNOperatorOptions<T, R>) {
@@ -27,30 +28,11 @@ export abstract class RankingOperator<T, R> extends StreamOperator<R> {
     this.schema = options.schema;
     this.ttl = options.ttl;
     this.results = createRankedOutput(options);
+    this.held = this.results;
   }
 
   override open(): void {
     this.results.open(this.context, this.output);
-  }
-
-  override processWatermark(): void {
-    this.results.flush();
-  }
-
-  override processStatus(): void {
-    this.results.flush();
-  }
-
-  override prepareSnapshotPreBarrier(): void {
-    this.results.flush();
-  }
-
-  override finish(): void {
-    this.results.flush();
-  }
-
-  override close(): void {
-    this.results.close();
   }
 
   /** Where a row goes in `rows`, which are in order: behind those that are before it or equal. */
