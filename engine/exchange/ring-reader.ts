@@ -1,3 +1,4 @@
+import { RingEnd } from './ring-end.ts';
 import {
   FRAME_GAP,
   FRAME_HEADER_BYTES,
@@ -6,20 +7,13 @@ import {
   frameBytes,
   READ_COUNT,
   READ_POSITION,
-  RING_HEADER_BYTES,
   type SharedRing,
   WANTS_ROOM,
   WRITE_POSITION,
 } from './shared-ring.ts';
 
 /** The reading end of a ring: frame by frame, in place. */
-export class RingReader {
-  /** The ring's data. */
-  readonly buffer: Buffer;
-  readonly view: DataView;
-  readonly dataBytes: number;
-  readonly #heads: Int32Array;
-  readonly #frames: Int32Array;
+export class RingReader extends RingEnd {
   /** Of the current frame; without one, of the next. */
   #position = 0;
   /** The writer's position as it was seen last. */
@@ -31,20 +25,16 @@ export class RingReader {
   /** Whether the message goes on in the next frame. */
   hasMore = false;
 
-  constructor({ memory }: SharedRing) {
-    this.dataBytes = memory.byteLength - RING_HEADER_BYTES;
-    this.buffer = Buffer.from(memory, RING_HEADER_BYTES);
-    this.view = new DataView(memory, RING_HEADER_BYTES);
-    this.#heads = new Int32Array(memory, 0, RING_HEADER_BYTES / 4);
-    this.#frames = new Int32Array(memory, RING_HEADER_BYTES);
-    this.#position = Atomics.load(this.#heads, READ_POSITION);
+  constructor(ring: SharedRing) {
+    super(ring);
+    this.#position = Atomics.load(this.heads, READ_POSITION);
     this.#writePosition = this.#position;
-    this.#count = Atomics.load(this.#heads, READ_COUNT);
+    this.#count = Atomics.load(this.heads, READ_COUNT);
   }
 
   get isEmpty(): boolean {
     if (this.#position !== this.#writePosition) return false;
-    this.#writePosition = Atomics.load(this.#heads, WRITE_POSITION);
+    this.#writePosition = Atomics.load(this.heads, WRITE_POSITION);
     return this.#position === this.#writePosition;
   }
 
@@ -52,11 +42,11 @@ export class RingReader {
   next(): boolean {
     if (this.isEmpty) return false;
     const mask = this.dataBytes - 1;
-    let head = this.#frames[(this.#position & mask) >>> 2]!;
+    let head = this.frames[(this.#position & mask) >>> 2]!;
     if ((head & FRAME_GAP) !== 0) {
       // A frame always follows a gap.
       this.#position = (this.#position + FRAME_HEADER_BYTES + (head & FRAME_LENGTH)) | 0;
-      head = this.#frames[(this.#position & mask) >>> 2]!;
+      head = this.frames[(this.#position & mask) >>> 2]!;
     }
     this.start = (this.#position & mask) + FRAME_HEADER_BYTES;
     this.length = head & FRAME_LENGTH;
@@ -67,19 +57,19 @@ export class RingReader {
   /** Gives the current frame's room back to the writer. */
   release(): void {
     this.#position = (this.#position + frameBytes(this.length)) | 0;
-    Atomics.store(this.#heads, READ_POSITION, this.#position);
+    Atomics.store(this.heads, READ_POSITION, this.#position);
   }
 
   /** Adds to what the writer sees as `readCount`. */
   count(added: number): void {
     this.#count = (this.#count + added) | 0;
-    Atomics.store(this.#heads, READ_COUNT, this.#count);
+    Atomics.store(this.heads, READ_COUNT, this.#count);
   }
 
   /** Whether the writer has asked for room; once per time it asks. To be called after `release` and `count`. */
   takeRequest(): boolean {
-    if (Atomics.load(this.#heads, WANTS_ROOM) === 0) return false;
-    Atomics.store(this.#heads, WANTS_ROOM, 0);
+    if (Atomics.load(this.heads, WANTS_ROOM) === 0) return false;
+    Atomics.store(this.heads, WANTS_ROOM, 0);
     return true;
   }
 }

@@ -1,3 +1,4 @@
+import { RingEnd } from './ring-end.ts';
 import {
   FRAME_GAP,
   FRAME_HEADER_BYTES,
@@ -5,7 +6,6 @@ import {
   frameBytes,
   READ_COUNT,
   READ_POSITION,
-  RING_HEADER_BYTES,
   type SharedRing,
   WANTS_ROOM,
   WRITE_POSITION,
@@ -15,13 +15,7 @@ import {
  * The writing end of a ring. A message is written in place (`reserve`, then `commit`), or copied (`write`), in pieces as
  * there is room. Nothing may be reserved between the pieces of a message.
  */
-export class RingWriter {
-  /** The ring's data, to write reserved payloads into. */
-  readonly buffer: Buffer;
-  readonly view: DataView;
-  readonly dataBytes: number;
-  readonly #heads: Int32Array;
-  readonly #frames: Int32Array;
+export class RingWriter extends RingEnd {
   /** Published. */
   #position = 0;
   /** Behind a gap that is published together with the frame that follows it. */
@@ -29,31 +23,27 @@ export class RingWriter {
   /** The reader's position as it was seen last: there is at least so much room. */
   #readPosition = 0;
 
-  constructor({ memory }: SharedRing) {
-    this.dataBytes = memory.byteLength - RING_HEADER_BYTES;
-    this.buffer = Buffer.from(memory, RING_HEADER_BYTES);
-    this.view = new DataView(memory, RING_HEADER_BYTES);
-    this.#heads = new Int32Array(memory, 0, RING_HEADER_BYTES / 4);
-    this.#frames = new Int32Array(memory, RING_HEADER_BYTES);
-    this.#position = Atomics.load(this.#heads, WRITE_POSITION);
+  constructor(ring: SharedRing) {
+    super(ring);
+    this.#position = Atomics.load(this.heads, WRITE_POSITION);
     this.#next = this.#position;
-    this.#readPosition = Atomics.load(this.#heads, READ_POSITION);
+    this.#readPosition = Atomics.load(this.heads, READ_POSITION);
   }
 
   /** Bytes that the reader has not released yet. */
   get usedBytes(): number {
-    this.#readPosition = Atomics.load(this.#heads, READ_POSITION);
+    this.#readPosition = Atomics.load(this.heads, READ_POSITION);
     return (this.#position - this.#readPosition) | 0;
   }
 
   /** What the reader has counted. */
   get readCount(): number {
-    return Atomics.load(this.#heads, READ_COUNT);
+    return Atomics.load(this.heads, READ_COUNT);
   }
 
   /** Asks the reader to wake the writer's thread when it has released something. To be followed by another look for room. */
   askForRoom(): void {
-    Atomics.store(this.#heads, WANTS_ROOM, 1);
+    Atomics.store(this.heads, WANTS_ROOM, 1);
   }
 
   /**
@@ -119,21 +109,21 @@ export class RingWriter {
 
   #hasFree(byteCount: number): boolean {
     if (byteCount <= this.#free()) return true;
-    this.#readPosition = Atomics.load(this.#heads, READ_POSITION);
+    this.#readPosition = Atomics.load(this.heads, READ_POSITION);
     return byteCount <= this.#free();
   }
 
   #gap(offset: number, toEnd: number): void {
-    this.#frames[offset >>> 2] = FRAME_GAP | (toEnd - FRAME_HEADER_BYTES);
+    this.frames[offset >>> 2] = FRAME_GAP | (toEnd - FRAME_HEADER_BYTES);
     this.#next = (this.#position + toEnd) | 0;
   }
 
   /** @param head payload bytes and flags. */
   #publish(head: number): void {
     const offset = this.#next & (this.dataBytes - 1);
-    this.#frames[offset >>> 2] = head;
+    this.frames[offset >>> 2] = head;
     this.#position = (this.#next + frameBytes(head & ~FRAME_MORE)) | 0;
     this.#next = this.#position;
-    Atomics.store(this.#heads, WRITE_POSITION, this.#position);
+    Atomics.store(this.heads, WRITE_POSITION, this.#position);
   }
 }
