@@ -125,7 +125,7 @@ class BothWays {
   readonly one: RescaledHarness<Event, Result>;
   readonly two: RescaledHarness<SlicePartial<Event, number[]>, Result>;
   readonly #createLocal: () => StreamOperator<SlicePartial<Event, number[]>>;
-  #locals: OperatorHarness<SlicePartial<Event, number[]>>[] = [];
+  readonly #locals: OperatorHarness<SlicePartial<Event, number[]>>[] = [];
   readonly #watermarksMs: number[] = [];
   #valve = this.#newValve();
 
