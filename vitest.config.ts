@@ -1,8 +1,15 @@
+import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
+/** Tests that run whole jobs: what they say must hold at any parallelism. */
+const jobTests = globSync('test/**/*.test.ts').filter((file) =>
+  /from '.*(test-job|virtual-job)\.ts'/.test(readFileSync(file, 'utf8')),
+);
+
 /**
- * Two projects. `unit` needs Node and nothing else. `integration` runs its files one after the other against real
- * servers; each server starts when the first test asks for it (test/harness/services).
+ * `unit` needs Node and nothing else; `parallel-2` and `parallel-3` are its tests of whole jobs again, with so many
+ * subtasks. `integration` runs its files one after the other against real servers; each server starts when the first test
+ * asks for it (test/harness/services).
  */
 export default defineConfig({
   test: {
@@ -17,6 +24,15 @@ export default defineConfig({
           testTimeout: 20_000,
         },
       },
+      ...['2', '3'].map((parallelism) => ({
+        test: {
+          name: `parallel-${parallelism}`,
+          include: jobTests,
+          env: { TIDEMARK_TEST_PARALLELISM: parallelism },
+          sequence: { groupOrder: 0 },
+          testTimeout: 20_000,
+        },
+      })),
       {
         test: {
           name: 'integration',
